@@ -1,0 +1,287 @@
+//! What follows from where a shift stands and what was seen.
+//!
+//! [`decide`] answers either with events, to be committed before anything else, or with effects, which follow from
+//! what is committed already. So whatever an effect does was written down first, and a program that dies between
+//! the two decides the same again. Effects carry absolute weights: to repeat one is harmless.
+//!
+//! Up needs everything, down needs nothing: `climb` asks for the calendar, the hold time, settled traffic,
+//! passing gates and a zone as it was left; a revert asks for none of them.
+
+mod climb;
+mod holds;
+#[cfg(test)]
+mod tests;
+mod write;
+mod zone;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use self::write::applied;
+use crate::{
+    RecordSet, ZoneId,
+    batch::Batch,
+    calendar,
+    event::{ChangeId, Happened},
+    gate::{self, GateData, GateReport, Standing, Verdict},
+    plan::OnFail,
+    report::{Next, Report},
+    shift::{Cause, Phase, Shift},
+};
+
+/// What was last seen of the world. Everything in it may be old; every part says how old.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    pub zones: BTreeMap<ZoneId, ZoneRead>,
+    pub changes: BTreeMap<ChangeId, ChangeRead>,
+    /// By the gate's name.
+    pub gates: BTreeMap<String, GateData>,
+    /// Why a request lately did not get through, though nothing was changed by it.
+    pub trouble: Option<Trouble>,
+}
+
+/// The record sets at the shift's names and their fences' names.
+#[derive(Clone, Debug)]
+pub struct ZoneRead {
+    pub at: Timestamp,
+    pub listed: Result<Vec<RecordSet>, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeRead {
+    pub at: Timestamp,
+    pub state: ChangeState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeState {
+    Pending,
+    InSync,
+    /// Route 53 knows of no such change.
+    Unknown,
+}
+
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    pub at: Timestamp,
+    pub sentence: String,
+}
+
+/// What a decision needs to know of the daemon that makes it.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The installation, as it stands in fences.
+    pub owner: String,
+    pub epoch: u64,
+    /// How long a change whose id was lost is given to reach all name servers.
+    pub propagation: SignedDuration,
+}
+
+/// Something to be done, now that it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Read { zone: ZoneId },
+    Ask { change: ChangeId },
+    Submit { generation: u64, batch: Batch },
+}
+
+/// An unread decision is a decision not made.
+#[must_use]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// To be committed first; then decide again.
+    pub happened: Vec<Happened>,
+    /// Empty while there is anything to be committed.
+    pub effects: Vec<Effect>,
+    /// When to look again if nothing else happens, and what for.
+    pub wake: Option<(Timestamp, &'static str)>,
+    pub report: Report,
+}
+
+/// What one part of a decision came to.
+enum Verge {
+    Happen(Vec<Happened>),
+    Do(Vec<Effect>),
+    /// Nothing to do before this.
+    Until(Timestamp, &'static str),
+    /// Nothing to do at all.
+    Rest,
+}
+
+/// A listing this old still says what a batch may be compared with: an edit made since is caught by the comparison.
+const FRESH: SignedDuration = SignedDuration::from_secs(30);
+
+/// Between attempts that Route 53 did not answer, or answered with a passing refusal.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
+
+pub fn decide(shift: &Shift, seen: &Observation, rules: &Rules, now: Timestamp) -> Decision {
+    let standing = Standing { moved_at: shift.moved_at, settled_at: shift.settled_at };
+    let gates: Vec<GateReport> = shift
+        .plan
+        .gates
+        .iter()
+        .map(|gate| gate::judge(gate, seen.gates.get(&gate.name), standing, now))
+        .collect();
+    let look = Look { shift, seen, rules, now, gates };
+    let verge = look.verge();
+    let report = look.report();
+    let (happened, effects, wake) = match verge {
+        Verge::Happen(happened) => (happened, Vec::new(), None),
+        Verge::Do(effects) => (Vec::new(), effects, None),
+        Verge::Until(at, why) => (Vec::new(), Vec::new(), Some((at, why))),
+        Verge::Rest => (Vec::new(), Vec::new(), None),
+    };
+    Decision { happened, effects, wake, report }
+}
+
+/// One look at a shift: everything a decision is made of.
+struct Look<'a> {
+    shift: &'a Shift,
+    seen: &'a Observation,
+    rules: &'a Rules,
+    now: Timestamp,
+    gates: Vec<GateReport>,
+}
+
+impl Look<'_> {
+    fn verge(&self) -> Verge {
+        match self.shift.phase {
+            Phase::Scheduled => self.scheduled(),
+            Phase::Running { next, .. } => self.running(next),
+            Phase::Reverting { .. } => self.reverting(),
+            // What is left to write after the end is the fence's removal.
+            Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
+                self.shift.write.as_ref().map_or(Verge::Rest, |write| self.advance(write))
+            }
+        }
+    }
+
+    fn scheduled(&self) -> Verge {
+        match self.shift.plan.start() {
+            Some(start) if start > self.now => Verge::Until(start, "the plan's start"),
+            Some(_) if self.shift.holds.is_empty() => Verge::Happen(vec![Happened::Started {}]),
+            Some(_) | None => Verge::Rest,
+        }
+    }
+
+    fn running(&self, next: usize) -> Verge {
+        // Safety first: a failed gate acts whatever else is going on.
+        if let Some(happened) = self.failed_gate() {
+            return Verge::Happen(happened);
+        }
+        if let Some(write) = &self.shift.write {
+            return self.advance(write);
+        }
+        if let Some(verge) = self.asked() {
+            return verge;
+        }
+        if let Some(happened) = self.found_reverted() {
+            return Verge::Happen(happened);
+        }
+        let changed = self.changed_holds(next);
+        if !changed.is_empty() {
+            return Verge::Happen(changed);
+        }
+        self.climb(next)
+    }
+
+    fn reverting(&self) -> Verge {
+        if let Some(write) = &self.shift.write {
+            return self.advance(write);
+        }
+        // Without an open write the revert has been found done, or was undone by somebody else.
+        if self.all_read() && self.shows_baseline() {
+            return Verge::Happen(vec![Happened::Reverted {}]);
+        }
+        if let Some(read) = self.read_missing(None) {
+            return Verge::Do(read);
+        }
+        let changed = self.changed_holds(usize::MAX);
+        if changed.is_empty() { Verge::Rest } else { Verge::Happen(changed) }
+    }
+
+    /// What follows from a failed gate, if anything does that has not followed already.
+    fn failed_gate(&self) -> Option<Vec<Happened>> {
+        if self.shift.is_frozen() || self.shift.moved_at.is_none() {
+            return None;
+        }
+        let failed = |(report, gate): (&GateReport, &crate::plan::Gate)| {
+            (report.verdict == Verdict::Fail).then(|| (report.clone(), gate.on_fail))
+        };
+        let failures: Vec<_> = self.gates.iter().zip(&self.shift.plan.gates).filter_map(failed).collect();
+        let (gate, on_fail) = failures.into_iter().max_by_key(|(_, on_fail)| match on_fail {
+            OnFail::Revert => 2,
+            OnFail::StepBack => 1,
+            OnFail::Pause => 0,
+        })?;
+        let held = self.shift.holds.get(&Cause::Gate).is_some_and(|hold| hold.until_resumed);
+        match on_fail {
+            OnFail::Revert => {
+                Some(vec![Happened::GateFailed { gate, on_fail: OnFail::Revert }, self.shift.intend_revert()])
+            }
+            // The metrics of the higher share go on failing for a while: one step at a time, each with its say.
+            OnFail::StepBack if held && !self.settled() => None,
+            OnFail::StepBack => Some(match self.shift.step_below() {
+                Some(index) => vec![
+                    Happened::GateFailed { gate, on_fail: OnFail::StepBack },
+                    self.shift.intend_step_back(index),
+                ],
+                None => {
+                    vec![Happened::GateFailed { gate, on_fail: OnFail::Revert }, self.shift.intend_revert()]
+                }
+            }),
+            OnFail::Pause if held => None,
+            OnFail::Pause => Some(vec![Happened::GateFailed { gate, on_fail: OnFail::Pause }]),
+        }
+    }
+
+    fn settled(&self) -> bool {
+        self.shift.write.is_none() && self.shift.settled_at.is_some_and(|settled| settled <= self.now)
+    }
+
+    fn report(&self) -> Report {
+        let observed = self.gates.iter().find_map(gate::observed_share);
+        Report { gates: self.gates.clone(), observed, next: self.next() }
+    }
+
+    fn next(&self) -> Option<Next> {
+        let shift = self.shift;
+        match shift.phase {
+            Phase::Scheduled => {
+                shift.plan.start().map(|at| Next { at: Some(at), what: "the shift starts".to_owned() })
+            }
+            Phase::Running { next, .. } => {
+                let what = match shift.plan.step(next) {
+                    Some(step) => format!("{} of the traffic", step.share),
+                    None => "the shift is completed".to_owned(),
+                };
+                let observed = shift.settled_at.map(|settled| settled + self.hold_time(next));
+                let opens = calendar::closed(&shift.plan, self.now).map(|closed| closed.until);
+                Some(Next { at: observed.max(opens), what })
+            }
+            Phase::Reverting { .. } => Some(Next { at: None, what: "the shift is reverted".to_owned() }),
+            Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => None,
+        }
+    }
+
+    /// How long the present step is observed before `next`.
+    fn hold_time(&self, next: usize) -> SignedDuration {
+        let plan = &self.shift.plan;
+        match next.checked_sub(1) {
+            None => SignedDuration::ZERO,
+            Some(_) if next >= plan.ramp.steps.len() => plan.bake(),
+            Some(present) => plan.hold(present),
+        }
+    }
+
+    /// Reads of the zones that were never read, or not since `after`. `None` when none is missing.
+    fn read_missing(&self, after: Option<Timestamp>) -> Option<Vec<Effect>> {
+        let old = |zone: &ZoneId| {
+            self.seen.zones.get(zone).is_none_or(|read| after.is_some_and(|after| read.at < after))
+        };
+        let reads: Vec<Effect> =
+            self.shift.zones().into_iter().filter(old).map(|zone| Effect::Read { zone }).collect();
+        (!reads.is_empty()).then_some(reads)
+    }
+}

@@ -1,0 +1,119 @@
+//! The holds that come and go with what is seen. Those that a person placed are not touched here.
+
+use jiff::Timestamp;
+
+use crate::{
+    calendar,
+    event::{Actor, Happened},
+    gate::Verdict,
+    shift::{Cause, Hold},
+};
+
+use super::Look;
+
+impl Look<'_> {
+    /// The events that bring the remembered holds in line with what is seen.
+    pub(super) fn changed_holds(&self, next: usize) -> Vec<Happened> {
+        let wanted = self.wanted_holds(next);
+        let remembered = &self.shift.holds;
+        let ended = remembered
+            .values()
+            .filter(|hold| !hold.until_resumed && !wanted.iter().any(|wanted| wanted.cause == hold.cause))
+            .map(|hold| Happened::HoldEnded { hold: hold.clone() });
+        let began = wanted
+            .iter()
+            // A hold that only a person ends takes the place of one that would end by itself.
+            .filter(|hold| {
+                remembered.get(&hold.cause).is_none_or(|old| hold.until_resumed && !old.until_resumed)
+            })
+            .map(|hold| Happened::HoldBegan { hold: hold.clone() });
+        ended.chain(began).collect()
+    }
+
+    fn wanted_holds(&self, next: usize) -> Vec<Hold> {
+        let mut holds = Vec::new();
+        self.zone_holds(&mut holds);
+        self.gate_holds(next, &mut holds);
+        self.calendar_holds(next, &mut holds);
+        holds
+    }
+
+    fn zone_holds(&self, holds: &mut Vec<Hold>) {
+        let drift = self.drift();
+        if !drift.is_empty() {
+            holds.push(self.hold(Cause::Drift, "drift", format!("somebody else changed the zone: {}", drift.join("; "))));
+        } else if let Some(hold) = self.shift.holds.get(&Cause::Drift)
+            && !self.all_read()
+        {
+            // What was seen to drift has not been seen to be mended.
+            holds.push(hold.clone());
+        }
+        let unread = self.shift.zones().into_iter().find_map(|zone| {
+            let why = self.seen.zones.get(&zone)?.listed.as_ref().err()?;
+            Some(format!("zone {zone} could not be read: {why}"))
+        });
+        if let Some(sentence) = unread.or_else(|| self.seen.trouble.as_ref().map(|t| t.sentence.clone())) {
+            holds.push(self.hold(Cause::Fault, "route53", sentence));
+        }
+        if self.shift.baseline.is_none()
+            && let Some((cause, code, sentence)) = self.unfit()
+        {
+            holds.push(self.hold(cause, code, sentence));
+        }
+    }
+
+    fn gate_holds(&self, next: usize, holds: &mut Vec<Hold>) {
+        for report in self.gates.iter().filter(|report| report.verdict == Verdict::Hold) {
+            let cause = if report.code == "no_data" { Cause::NoData } else { Cause::Gate };
+            holds.push(self.hold(cause, &report.code, format!("gate {}: {}", report.name, report.sentence)));
+        }
+        if let Some(since) = self.stalled_since(next) {
+            let mut hold = self.hold(
+                Cause::Gate,
+                "stalled",
+                format!("not proven healthy within {:#} of {since:.0}", self.shift.plan.max_wait()),
+            );
+            hold.until_resumed = true;
+            holds.push(hold);
+        }
+    }
+
+    fn calendar_holds(&self, next: usize, holds: &mut Vec<Hold>) {
+        if next < self.shift.plan.ramp.steps.len()
+            && let Some(closed) = calendar::closed(&self.shift.plan, self.now)
+        {
+            holds.push(self.hold(Cause::Calendar, "closed", closed.sentence));
+        }
+        if let Some(step) = self.shift.plan.step(next)
+            && step.approval
+            && self.shift.approved != Some(next)
+            && (self.shift.moved_at.is_none() || self.observed_long_enough(next))
+        {
+            let sentence = format!("step {} ({}) waits for somebody's approval", next + 1, step.share);
+            holds.push(self.hold(Cause::Approval, "approval", sentence));
+        }
+    }
+
+    /// Since when a step has waited for its gates, once that is longer than the plan allows.
+    fn stalled_since(&self, next: usize) -> Option<Timestamp> {
+        if !self.settled() || self.gates.iter().all(|gate| gate.verdict == Verdict::Pass) {
+            return None;
+        }
+        let settled = self.shift.settled_at?;
+        let since = self.shift.resumed_at.map_or(settled, |resumed| resumed.max(settled));
+        let allowed = self.shift.plan.max_wait().max(self.hold_time(next));
+        (self.now.duration_since(since) > allowed).then_some(since)
+    }
+
+    pub(super) fn hold(&self, cause: Cause, code: &str, sentence: String) -> Hold {
+        Hold {
+            cause,
+            code: code.to_owned(),
+            since: self.now,
+            by: Actor::daemon().0,
+            reason: None,
+            sentence,
+            until_resumed: false,
+        }
+    }
+}

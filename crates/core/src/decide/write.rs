@@ -1,0 +1,340 @@
+//! The open write: from intended, over applied and in sync everywhere, to read back and confirmed.
+//!
+//! The same path serves a write that was just decided and one that a crash left behind: whether a batch landed is
+//! never remembered, it is read from the fence.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    RecordSet, ZoneId,
+    batch::{self, Batch, BatchError},
+    calendar,
+    event::{ChangeId, Happened},
+    gate::Verdict,
+    shift::{Cause, Hold, Known, Purpose, Shift, Write, ZoneStage, ZoneWrite},
+};
+
+use super::{ChangeState, Effect, FRESH, Look, RETRY_AFTER, Verge, zone::Stamp};
+
+/// Refusals of its compare-and-swap after which a revert overwrites what is there.
+const REFUSALS_BEFORE_OVERWRITE: u32 = 3;
+
+/// Refusals after which a write that is no revert is given up: its listing is fresh, so the reason is not drift.
+const REFUSALS_BEFORE_GIVING_UP: u32 = 3;
+
+/// Between two questions after a change; it usually takes up to a minute.
+const ASK_EVERY: SignedDuration = SignedDuration::from_secs(2);
+
+impl Look<'_> {
+    pub(super) fn advance(&self, write: &Write) -> Verge {
+        if let Some(happened) = self.found_reverted() {
+            return Verge::Happen(happened);
+        }
+        let mut happened = Vec::new();
+        let mut effects = Vec::new();
+        let mut until: Option<(Timestamp, &'static str)> = None;
+        for (zone, progress) in &write.zones {
+            let verge = match &progress.stage {
+                ZoneStage::Intended => self.land(write, zone, progress),
+                ZoneStage::Accepted { at, change } => self.propagate(write, zone, *at, change.as_ref()),
+                ZoneStage::InSync { .. } => Verge::Rest,
+            };
+            match verge {
+                Verge::Happen(more) => happened.extend(more),
+                Verge::Do(more) => effects.extend(more),
+                Verge::Until(at, why) if until.is_none_or(|(soonest, _)| at < soonest) => until = Some((at, why)),
+                Verge::Until(..) | Verge::Rest => {}
+            }
+            if ends(&happened) {
+                return Verge::Happen(happened);
+            }
+        }
+        if !happened.is_empty() {
+            return Verge::Happen(happened);
+        }
+        let changed: Vec<Happened> = self.changed_holds(usize::MAX).into_iter().filter(of_writing).collect();
+        if !changed.is_empty() {
+            return Verge::Happen(changed);
+        }
+        if !effects.is_empty() {
+            return Verge::Do(effects);
+        }
+        match until {
+            Some((at, why)) => Verge::Until(at, why),
+            None => self.confirm(write),
+        }
+    }
+
+    /// A batch that is not known to have landed: find out, or send it.
+    fn land(&self, write: &Write, zone: &ZoneId, progress: &ZoneWrite) -> Verge {
+        if self.shift.is_frozen() {
+            return Verge::Rest;
+        }
+        let Some(listed) = self.usable_listing(write, zone, progress) else {
+            return match self.seen.zones.get(zone) {
+                // A failed read is tried again after a while, like a failed attempt.
+                Some(read) if read.listed.is_err() && self.now < read.at + RETRY_AFTER => {
+                    Verge::Until(read.at + RETRY_AFTER, "the zone is read again")
+                }
+                Some(_) | None => Verge::Do(vec![Effect::Read { zone: zone.clone() }]),
+            };
+        };
+        let generation = write.generation;
+        match self.stamp(zone, &listed) {
+            Stamp::Ours { generation: found } if found == generation => {
+                return Verge::Happen(applied(self.shift, generation, zone, None));
+            }
+            // A release leaves no fence behind; whose the next one is does not matter any more.
+            Stamp::None | Stamp::Foreign { .. } if write.purpose == Purpose::Release => {
+                return Verge::Happen(applied(self.shift, generation, zone, None));
+            }
+            Stamp::None | Stamp::Ours { .. } | Stamp::Foreign { .. } | Stamp::Mixed => {}
+        }
+        if let Some(happened) = self.overtaken(write, zone, &listed) {
+            return Verge::Happen(happened);
+        }
+        if progress.refusals >= REFUSALS_BEFORE_GIVING_UP && write.purpose != Purpose::Revert {
+            return Verge::Happen(self.give_up(write, "Route 53 refuses it although the zone is as it should be"));
+        }
+        if let Some(wait) = self.pause_between_attempts(write, progress) {
+            return wait;
+        }
+        match self.batch(write, zone, &listed, progress.refusals) {
+            Ok(Some(batch)) => Verge::Do(vec![Effect::Submit { generation, batch }]),
+            Ok(None) => Verge::Rest,
+            Err(error) => Verge::Happen(self.give_up(write, &error.to_string())),
+        }
+    }
+
+    /// Nothing is sent again at once, but for a revert that was refused: it was read again, and is sent again.
+    fn pause_between_attempts(&self, write: &Write, progress: &ZoneWrite) -> Option<Verge> {
+        let trouble = self.seen.trouble.as_ref().map(|trouble| trouble.at);
+        let at_once = write.purpose == Purpose::Revert && (1..=REFUSALS_BEFORE_OVERWRITE).contains(&progress.refusals);
+        let attempt = progress.attempted_at.filter(|_| !at_once);
+        let again = trouble.max(attempt)? + RETRY_AFTER;
+        (self.now < again).then_some(Verge::Until(again, "the write is sent again"))
+    }
+
+    /// The listing that a batch may be compared with.
+    ///
+    /// A first attempt to go down does without a read: what was last known is compared by Route 53 itself. After an
+    /// attempt only a newer listing tells what became of it.
+    fn usable_listing(&self, write: &Write, zone: &ZoneId, progress: &ZoneWrite) -> Option<Vec<RecordSet>> {
+        let read = self.seen.zones.get(zone);
+        let newer_than = progress.attempted_at.unwrap_or(Timestamp::MIN);
+        let fresh = read.filter(|read| read.at >= newer_than);
+        match (&write.purpose, progress.attempted_at) {
+            (Purpose::Revert | Purpose::StepBack { .. }, None) => match fresh {
+                Some(read) if read.listed.is_ok() => read.listed.as_ref().ok().cloned(),
+                Some(_) | None => self.remembered_listing(zone),
+            },
+            _ => {
+                let recent = fresh.filter(|read| read.at + FRESH >= self.now && read.at >= write.since - FRESH)?;
+                recent.listed.as_ref().ok().cloned()
+            }
+        }
+    }
+
+    /// The zone as the shift last left it, with its fences.
+    fn remembered_listing(&self, zone: &ZoneId) -> Option<Vec<RecordSet>> {
+        let known: &Known = self.shift.known.get(zone)?;
+        let mut listed = known.sets.clone();
+        let fences = self.shift.fences(zone, &self.rules.owner, self.rules.epoch, known.generation?);
+        // A fence of an earlier epoch would not compare equal, and the batch would be refused and read again.
+        listed.extend(fences.iter().map(|(name, fence)| fence.record_set(name)));
+        Some(listed)
+    }
+
+    /// Whether the write may no longer land as it was intended, and what follows.
+    fn overtaken(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> Option<Vec<Happened>> {
+        if Self::is_strict(write) {
+            let untouched = Known { generation: None, sets: Vec::new() };
+            let known = self.shift.known.get(zone).unwrap_or(&untouched);
+            let drift = self.differences(zone, listed, known);
+            if !drift.is_empty() {
+                return Some(self.give_up_for_drift(write, &drift));
+            }
+        }
+        if let Purpose::StepBack { .. } = write.purpose
+            && !self.remains_above(write, zone, listed)
+        {
+            return Some(self.give_up_for_drift(write, &["the zone is at a lower share already".to_owned()]));
+        }
+        let nothing_landed = write.zones.values().all(|zone| zone.stage == ZoneStage::Intended);
+        if let Purpose::Step { .. } = write.purpose
+            && nothing_landed
+            && self.is_held_back()
+        {
+            // The batch may still be on its way: only a newer fence keeps it from landing later.
+            return Some(vec![self.shift.intend(Purpose::Stay, self.shift.landed, self.shift.set_weights())]);
+        }
+        None
+    }
+
+    /// Whether something came up since a step was intended that would not have let it be intended.
+    fn is_held_back(&self) -> bool {
+        let judged = |gate: &crate::gate::GateReport| gate.verdict >= Verdict::Hold;
+        !self.shift.holds.is_empty()
+            || self.gates.iter().any(judged)
+            || calendar::closed(&self.shift.plan, self.now).is_some()
+    }
+
+    fn remains_above(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {
+        let groups = self.shift.groups.iter().filter(|group| group.zone == *zone);
+        let found = groups.map(|group| (group.clone(), batch::weights_of(listed, group))).collect();
+        let aimed = write.weights.iter().filter(|(group, _)| group.zone == *zone);
+        let aimed = aimed.map(|(group, weights)| (group.clone(), weights.clone())).collect();
+        self.shift.share_of(&found) > self.shift.share_of(&aimed)
+    }
+
+    fn batch(
+        &self,
+        write: &Write,
+        zone: &ZoneId,
+        listed: &[RecordSet],
+        refusals: u32,
+    ) -> Result<Option<Batch>, BatchError> {
+        let shift = self.shift;
+        let comment = format!("crossfade {} write {} to {}", shift.name, write.generation, write.share);
+        if write.purpose == Purpose::Release {
+            let names: Vec<_> = shift.names(zone).into_iter().collect();
+            return Ok(batch::release(zone, &comment, listed, &names));
+        }
+        let fences = shift.fences(zone, &self.rules.owner, self.rules.epoch, write.generation);
+        let mut whole = BTreeMap::new();
+        if write.purpose == Purpose::Revert {
+            let baseline = shift.baseline.as_ref().and_then(|baseline| baseline.get(zone));
+            for group in write.weights.keys() {
+                let sets = baseline.map(|sets| batch::members(sets, group).cloned().collect()).unwrap_or_default();
+                whole.insert(group.clone(), sets);
+            }
+            if refusals >= REFUSALS_BEFORE_OVERWRITE {
+                return batch::overwrite(zone, &comment, listed, &write.weights, &fences, &whole).map(Some);
+            }
+        }
+        batch::compare_and_swap(zone, &comment, listed, &write.weights, &fences, &whole).map(Some)
+    }
+
+    /// An applied batch: on its way to all name servers.
+    fn propagate(&self, write: &Write, zone: &ZoneId, at: Timestamp, change: Option<&ChangeId>) -> Verge {
+        let in_sync = Happened::InSync { generation: write.generation, zone: zone.clone() };
+        let by_time = at + self.rules.propagation;
+        let Some(change) = change else {
+            return if self.now >= by_time {
+                Verge::Happen(vec![in_sync])
+            } else {
+                Verge::Until(by_time, "the change has had time to reach all name servers")
+            };
+        };
+        match self.seen.changes.get(change) {
+            Some(read) if read.state == ChangeState::InSync => Verge::Happen(vec![in_sync]),
+            // The change is lost, as after a failover of the control plane; what the zone shows is what counts.
+            Some(read) if read.state == ChangeState::Unknown && self.now >= by_time => Verge::Happen(vec![in_sync]),
+            Some(read) if self.now < read.at + ASK_EVERY => {
+                Verge::Until(read.at + ASK_EVERY, "Route 53 is asked whether the change is in sync")
+            }
+            Some(_) | None => Verge::Do(vec![Effect::Ask { change: change.clone() }]),
+        }
+    }
+
+    /// In sync everywhere: what is read back now is what the shift left.
+    fn confirm(&self, write: &Write) -> Verge {
+        let mut in_sync = Timestamp::MIN;
+        for zone in write.zones.values() {
+            match zone.stage {
+                ZoneStage::InSync { at } => in_sync = in_sync.max(at),
+                ZoneStage::Intended | ZoneStage::Accepted { .. } => return Verge::Rest,
+            }
+        }
+        if let Some(reads) = self.read_missing(Some(in_sync)) {
+            return Verge::Do(reads);
+        }
+        if !self.all_read() {
+            return Verge::Until(self.now + RETRY_AFTER, "the zone is read back");
+        }
+        let mut drift = Vec::new();
+        for zone in write.zones.keys() {
+            let Some(listed) = self.listing(zone) else { return Verge::Rest };
+            drift.extend(self.misread(write, zone, listed));
+        }
+        if !drift.is_empty() {
+            return Verge::Happen(self.give_up_for_drift(write, &drift));
+        }
+        let generation = write.generation;
+        let settled_at = in_sync + self.settling();
+        let mut happened = vec![Happened::Confirmed { generation, settled_at, sets: self.own_listings() }];
+        if write.purpose == Purpose::Revert {
+            happened.push(Happened::Reverted {});
+        }
+        Verge::Happen(happened)
+    }
+
+    fn misread(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> Vec<String> {
+        if let (true, Some(known)) = (Self::is_strict(write), self.shift.known.get(zone)) {
+            return self.differences(zone, listed, known);
+        }
+        let mut drift = Vec::new();
+        if self.stamp(zone, listed) != (Stamp::Ours { generation: write.generation }) {
+            drift.push(format!("zone {zone} does not show write {}", write.generation));
+        }
+        if !self.zone_shows(zone, &write.weights) {
+            drift.push(format!("zone {zone} does not show the weights that were written"));
+        }
+        drift
+    }
+
+    /// How long after INSYNC resolvers may still answer with the old weights.
+    fn settling(&self) -> SignedDuration {
+        let sets = self.shift.known.values().flat_map(|known| &known.sets);
+        let ttl = sets.map(RecordSet::cached_seconds).max().unwrap_or(0);
+        SignedDuration::from_secs(i64::from(ttl)) + self.shift.plan.settle_margin.0
+    }
+
+    fn give_up_for_drift(&self, write: &Write, drift: &[String]) -> Vec<Happened> {
+        let sentence = format!("somebody else changed the zone: {}", drift.join("; "));
+        vec![
+            Happened::WriteDropped { generation: write.generation, because: sentence.clone() },
+            Happened::HoldBegan { hold: self.hold(Cause::Drift, "drift", sentence) },
+        ]
+    }
+
+    fn give_up(&self, write: &Write, because: &str) -> Vec<Happened> {
+        let sentence = format!("the write to {} was given up: {because}", write.share);
+        let hold = Hold { until_resumed: true, ..self.hold(Cause::Fault, "refused", sentence) };
+        vec![
+            Happened::WriteDropped { generation: write.generation, because: because.to_owned() },
+            Happened::HoldBegan { hold },
+        ]
+    }
+}
+
+/// After one of these there is nothing more to be said of the write that was open.
+fn ends(happened: &[Happened]) -> bool {
+    happened.iter().any(|event| {
+        matches!(event, Happened::WriteDropped { .. } | Happened::Intended { .. } | Happened::Released {})
+    })
+}
+
+/// While a write is open, only what keeps it from landing is worth a hold.
+fn of_writing(event: &Happened) -> bool {
+    match event {
+        Happened::HoldBegan { hold } | Happened::HoldEnded { hold } => {
+            matches!(hold.cause, Cause::Fault | Cause::NoData | Cause::Gate)
+        }
+        _ => false,
+    }
+}
+
+/// What follows when a zone's batch is known to be applied: by its answer, or without a change by the fence.
+pub fn applied(shift: &Shift, generation: u64, zone: &ZoneId, change: Option<ChangeId>) -> Vec<Happened> {
+    let mut happened = vec![Happened::Accepted { generation, zone: zone.clone(), change }];
+    if let Some(write) = &shift.write
+        && write.purpose == Purpose::Release
+        && write.zones.iter().all(|(other, progress)| other == zone || progress.stage != ZoneStage::Intended)
+    {
+        happened.push(Happened::Released {});
+    }
+    happened
+}

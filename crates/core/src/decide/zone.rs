@@ -1,0 +1,159 @@
+//! What a listing says: whose fence stands there, and whether anything is not as the shift left it.
+
+use crate::{
+    RecordSet, ZoneId,
+    batch::{GroupWeights, weights_of},
+    event::Happened,
+    fence::{self, Fence},
+    shift::{Known, Purpose, Write},
+};
+
+use super::Look;
+
+/// Whose write a zone shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stamp {
+    None,
+    Ours { generation: u64 },
+    Foreign { whose: String },
+    /// Its names show different generations, so somebody has changed a fence.
+    Mixed,
+}
+
+impl Look<'_> {
+    /// The newest listing of a zone, if the newest read gave one.
+    pub(super) fn listing(&self, zone: &ZoneId) -> Option<&[RecordSet]> {
+        self.seen.zones.get(zone)?.listed.as_deref().ok()
+    }
+
+    pub(super) fn all_read(&self) -> bool {
+        self.shift.zones().iter().all(|zone| self.listing(zone).is_some())
+    }
+
+    pub(super) fn stamp(&self, zone: &ZoneId, listed: &[RecordSet]) -> Stamp {
+        let mut stamps = self.shift.names(zone).into_iter().map(|name| match fence::find(listed, &name) {
+            None => Stamp::None,
+            Some(set) => match Fence::decode(set) {
+                Some(fence) if fence.owner == self.rules.owner && fence.shift == self.shift.name => {
+                    Stamp::Ours { generation: fence.generation }
+                }
+                Some(fence) => {
+                    Stamp::Foreign { whose: format!("shift {} of installation {}", fence.shift, fence.owner) }
+                }
+                None => Stamp::Foreign { whose: format!("a TXT record at {} that is no fence", set.name) },
+            },
+        });
+        let first = stamps.next().unwrap_or(Stamp::None);
+        if stamps.all(|stamp| stamp == first) { first } else { Stamp::Mixed }
+    }
+
+    /// How a zone differs from how the shift left it; empty when it does not.
+    pub(super) fn differences(&self, zone: &ZoneId, listed: &[RecordSet], known: &Known) -> Vec<String> {
+        let mut differences = Vec::new();
+        let expected = known.generation.map_or(Stamp::None, |generation| Stamp::Ours { generation });
+        let stamp = self.stamp(zone, listed);
+        if stamp != expected {
+            differences.push(match stamp {
+                Stamp::None => "the fence is gone".to_owned(),
+                Stamp::Ours { generation } => format!("the fence shows write {generation}, which is not the last one"),
+                Stamp::Foreign { whose } => format!("the fence belongs to {whose}"),
+                Stamp::Mixed => "the fences of its names differ".to_owned(),
+            });
+        }
+        for group in self.shift.groups.iter().filter(|group| group.zone == *zone) {
+            let name = format!("{} {}", group.name, group.record_type);
+            let now: Vec<&RecordSet> = crate::batch::members(listed, group).collect();
+            let left: Vec<&RecordSet> = crate::batch::members(&known.sets, group).collect();
+            for before in &left {
+                let id = before.set_identifier().unwrap_or("?");
+                match now.iter().find(|set| set.set_identifier() == before.set_identifier()) {
+                    None => differences.push(format!("{name}: {id} is gone")),
+                    Some(set) if set == before => {}
+                    Some(set) => differences.push(match (before.weight(), set.weight()) {
+                        (Some(left), Some(found)) if left != found => {
+                            format!("{name}: {id} has weight {found} instead of {left}")
+                        }
+                        _ => format!("{name}: {id} was changed"),
+                    }),
+                }
+            }
+            let added = now.iter().filter(|set| !left.iter().any(|l| l.set_identifier() == set.set_identifier()));
+            differences.extend(added.map(|set| format!("{name}: {} was added", set.set_identifier().unwrap_or("a record set"))));
+        }
+        differences
+    }
+
+    /// Everything that is not as the shift left it, in all zones that were read.
+    pub(super) fn drift(&self) -> Vec<String> {
+        let zones = self.shift.known.iter().filter(|(_, known)| known.generation.is_some());
+        zones
+            .filter_map(|(zone, known)| Some(self.differences(zone, self.listing(zone)?, known)))
+            .flatten()
+            .collect()
+    }
+
+    /// Whether every zone that was read gives the members of the baseline their baseline weights.
+    pub(super) fn shows_baseline(&self) -> bool {
+        self.shows(&self.shift.baseline_weights())
+    }
+
+    /// Whether the listings have these weights; members that are not named may have any.
+    pub(super) fn shows(&self, weights: &GroupWeights) -> bool {
+        !weights.is_empty()
+            && weights.iter().all(|(group, wanted)| {
+                let Some(listed) = self.listing(&group.zone) else { return false };
+                let found = weights_of(listed, group);
+                wanted.iter().all(|(id, weight)| found.get(id) == Some(weight))
+            })
+    }
+
+    pub(super) fn zone_shows(&self, zone: &ZoneId, weights: &GroupWeights) -> bool {
+        let here: GroupWeights =
+            weights.iter().filter(|(group, _)| group.zone == *zone).map(|(g, w)| (g.clone(), w.clone())).collect();
+        self.shows(&here)
+    }
+
+    /// The baseline's weights under a fence of ours that the history does not know: somebody reverted without the
+    /// daemon, or the daemon did without its database.
+    pub(super) fn found_reverted(&self) -> Option<Vec<Happened>> {
+        if !self.shift.may_have_written() || !self.all_read() || !self.shows_baseline() {
+            return None;
+        }
+        let mut newest = 0;
+        for zone in self.shift.zones() {
+            match self.stamp(&zone, self.listing(&zone)?) {
+                Stamp::Ours { generation } => newest = newest.max(generation),
+                Stamp::None | Stamp::Foreign { .. } | Stamp::Mixed => return None,
+            }
+        }
+        let unknown = match &self.shift.write {
+            // Its own write would show its own weights.
+            Some(write) => newest >= write.generation && !self.shows(&write.weights),
+            None => newest > self.shift.generation,
+        };
+        unknown.then(|| vec![Happened::FoundReverted { generation: newest, sets: self.own_listings() }])
+    }
+
+    /// The members of the shift's groups as the newest listings show them.
+    pub(super) fn own_listings(&self) -> std::collections::BTreeMap<ZoneId, Vec<RecordSet>> {
+        let zones = self.shift.zones().into_iter();
+        zones
+            .filter_map(|zone| {
+                let sets = self.shift.own_sets(&zone, self.listing(&zone)?);
+                Some((zone, sets))
+            })
+            .collect()
+    }
+
+    /// Whether a write may only land on a zone that is exactly as the shift left it.
+    pub(super) fn is_strict(write: &Write) -> bool {
+        match write.purpose {
+            Purpose::Step { .. } | Purpose::Stay => true,
+            Purpose::StepBack { .. }
+            | Purpose::Revert
+            | Purpose::Adopt
+            | Purpose::Reassert
+            | Purpose::Release => false,
+        }
+    }
+}

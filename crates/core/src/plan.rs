@@ -1,0 +1,372 @@
+//! The plan: which records move, from where to where, in which steps, when, and on what evidence.
+//!
+//! These are the types; `parse` reads them from YAML, TOML or JSON and names every mistake with its line.
+
+mod parse;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, collections::BTreeMap, fmt};
+
+use jiff::{SignedDuration, Zoned};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+pub use self::{
+    parse::{Format, Mistake, Mistakes, parse},
+    schema::schema,
+};
+use crate::{RecordType, Share};
+
+/// The document a user writes. Its JSON form is canonical: it is what the history keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Lower-case letters, digits and hyphens, at most 63; unique.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,63}$"))]
+    pub name: String,
+    /// What moves, in a sentence.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// An address of the web, for whoever is woken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^https?://"))]
+    pub runbook: Option<String>,
+    /// For finding shifts, and for acting on many at once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// An account of the daemon's configuration.
+    #[serde(default = "default_account")]
+    pub account: String,
+    /// The record groups that move, together.
+    #[schemars(length(min = 1))]
+    pub records: Vec<Records>,
+    /// The legacy side: set identifiers with their relative shares inside the side.
+    #[schemars(extend("minProperties" = 1))]
+    pub from: Side,
+    /// The cloud side, likewise.
+    #[schemars(extend("minProperties" = 1))]
+    pub to: Side,
+    pub ramp: Ramp,
+    /// Waited after the last resolver should have forgotten the old answer, before evidence counts.
+    #[serde(default = "default_settle_margin")]
+    pub settle_margin: Span,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Questions to metrics; every one must pass before a shift goes up.
+    #[schemars(length(min = 1))]
+    pub gates: Vec<Gate>,
+}
+
+/// Set identifier to relative share inside the side. At least one is above zero.
+pub type Side = BTreeMap<String, u32>;
+
+/// Record groups of one name. They all move together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    /// A zone's id, or its name where only one zone has it.
+    pub zone: String,
+    /// The domain name of the record sets.
+    pub name: String,
+    #[schemars(length(min = 1))]
+    pub types: Vec<RecordType>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    #[schemars(schema_with = "schema::number_or_step")]
+    pub steps: Vec<Step>,
+    /// For steps that do not name their own: the shortest time a step is observed before the next.
+    pub hold: Span,
+    /// Observed at the last share before the shift is completed. Default: the hold time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bake: Option<Span>,
+    /// A step that is not proven healthy by then holds until somebody resumes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wait: Option<Span>,
+}
+
+/// A target share, and how long to hold it. Written as a number where nothing but the share is said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub share: Share,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Span>,
+    /// Waits for a person before this step.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approval: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Nothing moves before this instant, as in `2026-12-01T09:00:00[Europe/Paris]`; then the shift starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub start: Option<Zoned>,
+}
+
+/// A question to metrics about the traffic that was moved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// Lower-case letters, digits and hyphens, at most 63; unique in the plan.
+    #[schemars(regex(pattern = "^[a-z0-9-]{1,63}$"))]
+    pub name: String,
+    pub error_rate: ErrorRate,
+    /// The `to` side's errors divided by its requests may not exceed this.
+    #[serde(default = "default_max_error_rate")]
+    pub max_error_rate: Percent,
+    /// Requests that the `to` side must have served at this step before the gate can pass.
+    #[serde(default = "default_min_requests")]
+    #[schemars(range(min = 1))]
+    pub min_requests: u64,
+    /// How long after its end a period's datapoints are taken to be complete.
+    #[serde(default = "default_metric_delay")]
+    pub metric_delay: Span,
+    #[serde(default)]
+    pub on_fail: OnFail,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRate {
+    pub to: Source,
+    /// The live legacy side; shown beside the `to` side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Source>,
+}
+
+/// Where errors and requests of one endpoint are counted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "preset", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Source {
+    /// An application load balancer.
+    Alb {
+        /// `app/name/id`, the end of the load balancer's ARN.
+        #[schemars(regex(pattern = "^app/[A-Za-z0-9-]+/[A-Za-z0-9-]+$"))]
+        load_balancer: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
+    },
+    /// Any pair of counters.
+    Custom {
+        namespace: String,
+        #[serde(default)]
+        dimensions: BTreeMap<String, String>,
+        /// Metrics whose sums are added up to the errors.
+        #[schemars(length(min = 1))]
+        errors: Vec<String>,
+        /// Metrics whose sums are added up to the requests.
+        #[schemars(length(min = 1))]
+        requests: Vec<String>,
+        /// 10 s to 5 min.
+        #[serde(default = "default_period")]
+        period: Span,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
+    },
+}
+
+/// What a failed gate does, at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFail {
+    #[default]
+    Revert,
+    StepBack,
+    Pause,
+}
+
+impl Plan {
+    pub fn step(&self, index: usize) -> Option<&Step> {
+        self.ramp.steps.get(index)
+    }
+
+    /// The shortest time that a step is observed once its traffic has settled.
+    pub fn hold(&self, index: usize) -> SignedDuration {
+        self.step(index).and_then(|step| step.hold).unwrap_or(self.ramp.hold).0
+    }
+
+    pub fn bake(&self) -> SignedDuration {
+        self.ramp.bake.unwrap_or(self.ramp.hold).0
+    }
+
+    pub fn max_wait(&self) -> SignedDuration {
+        self.ramp.max_wait()
+    }
+
+    pub fn start(&self) -> Option<jiff::Timestamp> {
+        self.schedule.as_ref()?.start.as_ref().map(Zoned::timestamp)
+    }
+}
+
+impl Ramp {
+    /// The larger of two hours and four hold times, unless the plan says otherwise.
+    pub fn max_wait(&self) -> SignedDuration {
+        let otherwise = SignedDuration::from_hours(2).max(self.hold.0.saturating_mul(4));
+        self.max_wait.map_or(otherwise, |span| span.0)
+    }
+}
+
+impl Source {
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Source::Alb { region, .. } | Source::Custom { region, .. } => region.as_deref(),
+        }
+    }
+
+    /// Length of the periods in which datapoints are asked for.
+    pub fn period(&self) -> SignedDuration {
+        match self {
+            Source::Alb { .. } => SignedDuration::from_mins(1),
+            Source::Custom { period, .. } => period.0,
+        }
+    }
+}
+
+fn default_account() -> String {
+    "default".to_owned()
+}
+
+fn default_settle_margin() -> Span {
+    Span(SignedDuration::from_secs(30))
+}
+
+/// One in a hundred: a rate that most services stay well under, and no user forgives for long.
+fn default_max_error_rate() -> Percent {
+    Percent(1.0)
+}
+
+fn default_min_requests() -> u64 {
+    100
+}
+
+/// Load balancers' metrics are usually there after one to two minutes; late ones still count against.
+fn default_metric_delay() -> Span {
+    Span(SignedDuration::from_secs(120))
+}
+
+fn default_period() -> Span {
+    Span(SignedDuration::from_secs(60))
+}
+
+/// A length of time, written as `30m`, `1h 30m` or `90s`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub SignedDuration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let span = text.parse::<SignedDuration>().map_err(|_| {
+            format!("{text:?} is not a length of time: write hours, minutes and seconds, as in 30m or 1h 30m")
+        })?;
+        if span.is_negative() {
+            return Err(format!("{text:?} is negative"));
+        }
+        Ok(Span(span))
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Span {
+    fn schema_name() -> Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "examples": ["90s", "30m", "1h 30m"],
+            "description": "A length of time in hours, minutes and seconds",
+        })
+    }
+}
+
+/// A percentage, written as `1%` or `0.5%`.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+pub struct Percent(pub f64);
+
+impl Percent {
+    /// 1 % is 0.01.
+    pub fn ratio(self) -> f64 {
+        self.0 / 100.0
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+impl fmt::Debug for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::str::FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.trim()
+            .strip_suffix('%')
+            .and_then(|number| number.trim().parse::<f64>().ok())
+            .filter(|percent| (0.0..=100.0).contains(percent))
+            .map(Percent)
+            .ok_or_else(|| format!("{text:?} is not a percentage: write it as in 1% or 0.5%"))
+    }
+}
+
+impl Serialize for Percent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for Percent {
+    fn schema_name() -> Cow<'static, str> {
+        "Percent".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*%$", "examples": ["1%", "0.5%"] })
+    }
+}

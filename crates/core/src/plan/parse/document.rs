@@ -1,0 +1,112 @@
+//! The plan as a whole.
+
+use std::collections::BTreeMap;
+
+use super::{
+    cursor::{Cursor, Keys, Noted, Read, Table},
+    gates::gates,
+    names::{account, slug, text_up_to, web_address},
+    ramp::{Ladder, ladder, schedule},
+    records::{records, side, sides},
+};
+use crate::plan::{Plan, Span, default_account, default_settle_margin};
+
+pub(crate) const PLAN: Keys = Keys {
+    known: &[
+        "name",
+        "description",
+        "owner",
+        "runbook",
+        "labels",
+        "account",
+        "records",
+        "from",
+        "to",
+        "ramp",
+        "settle_margin",
+        "schedule",
+        "gates",
+    ],
+    later: &["notify", "after"],
+};
+
+const LONGEST_DESCRIPTION: usize = 4096;
+const LONGEST_OWNER: usize = 255;
+const MOST_LABELS: usize = 32;
+const LONGEST_LABEL: usize = 63;
+const LONGEST_LABEL_VALUE: usize = 255;
+
+/// Resolvers that keep an answer for a day longer than they may are not waited for by anybody.
+const LONGEST_MARGIN_HOURS: i64 = 24;
+
+/// Every part is read before any is looked at, so that one mistake does not hide another.
+pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
+    let table = root.table(&PLAN)?;
+    let name = table.required("name", slug);
+    let description = table.optional("description", |at| text_up_to(at, LONGEST_DESCRIPTION));
+    let owner = table.optional("owner", |at| text_up_to(at, LONGEST_OWNER));
+    let runbook = table.optional("runbook", web_address);
+    let labels = table.optional("labels", labels);
+    let account = table.optional("account", account);
+    let records = table.required("records", records);
+    let from = table.required("from", side);
+    let to = table.required("to", side);
+    let ramp = ramp(&table, &from, &to);
+    let settle_margin = table.optional("settle_margin", settle_margin);
+    let schedule = table.optional("schedule", schedule);
+    let gates = table.required("gates", gates);
+    Ok(Plan {
+        name: name?,
+        description: description?.unwrap_or_default(),
+        owner: owner?.unwrap_or_default(),
+        runbook: runbook?,
+        labels: labels?.unwrap_or_default(),
+        account: account?.unwrap_or_else(default_account),
+        records: records?,
+        from: from?,
+        to: to?,
+        ramp: ramp?,
+        settle_margin: settle_margin?.unwrap_or_else(default_settle_margin),
+        schedule: schedule?,
+        gates: gates?,
+    })
+}
+
+/// The steps are weighed even where another key of the ramp is wrong.
+fn ramp(
+    table: &Table<'_>,
+    from: &Read<BTreeMap<String, u32>>,
+    to: &Read<BTreeMap<String, u32>>,
+) -> Read<crate::plan::Ramp> {
+    let ladder = table.required("ramp", ladder);
+    let (Ok(from), Ok(to)) = (from, to) else { return ladder.and_then(Ladder::ramp) };
+    let can_be_weighed = sides(table, from, to);
+    let ladder = ladder?;
+    if can_be_weighed.is_ok() {
+        ladder.weigh(from, to);
+    }
+    can_be_weighed.and(ladder.ramp())
+}
+
+fn labels(at: &Cursor<'_>) -> Read<BTreeMap<String, String>> {
+    let labels = at.map("a table of labels", |key, value| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
+        if key.is_empty() || key.len() > LONGEST_LABEL || !key.bytes().all(plain) {
+            let message = format!("a label's name has 1 to {LONGEST_LABEL} of the characters a-z A-Z 0-9 - _ . /");
+            return Err(value.refuse(message, "give it another name"));
+        }
+        text_up_to(value, LONGEST_LABEL_VALUE)
+    })?;
+    match labels.len() {
+        0..=MOST_LABELS => Ok(labels),
+        count => Err(at.refuse(format!("{count} labels are more than {MOST_LABELS}"), "take some out")),
+    }
+}
+
+fn settle_margin(at: &Cursor<'_>) -> Result<Span, Noted> {
+    let span = at.span()?;
+    if span.0.as_hours() >= LONGEST_MARGIN_HOURS {
+        return Err(at.refuse(format!("{span} is not shorter than a day"), "the usual margin is 30s"));
+    }
+    Ok(span)
+}

@@ -1,0 +1,161 @@
+//! Where a shift stands, in one sentence: what it does, why, and what happens next and when.
+//!
+//! The command line, the API and the dashboard show the same sentence, and it is made here.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Share,
+    gate::GateReport,
+    shift::{Cause, Hold, Phase, Purpose, Shift, Stage},
+};
+
+/// What the last look at a shift showed, beyond what is remembered. A cache: the next look makes it anew.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    pub gates: Vec<GateReport>,
+    /// The share of requests that reached the `to` side lately.
+    pub observed: Option<Share>,
+    pub next: Option<Next>,
+}
+
+/// What happens next, and when at the earliest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Next {
+    /// `None` where it waits for something that has no time.
+    #[schemars(with = "Option<String>")]
+    pub at: Option<Timestamp>,
+    pub what: String,
+}
+
+/// One sentence on the state, one on why, one on what follows.
+pub fn headline(shift: &Shift, report: Option<&Report>, now: Timestamp) -> String {
+    let mut sentence = state(shift, now);
+    if let Some(hold) = foremost(shift) {
+        sentence.push_str(&format!(" Held by {} since {}: {}.", hold.by, short(hold.since), hold.sentence));
+        if let Some(reason) = &hold.reason {
+            sentence.push_str(&format!(" Reason given: {reason}."));
+        }
+    }
+    if let Some(gate) = report.and_then(|report| report.gates.iter().max_by_key(|gate| gate.verdict))
+        && shift.next_step().is_some()
+        && shift.moved_at.is_some()
+    {
+        sentence.push_str(&format!(" Gate {}: {}.", gate.name, gate.sentence));
+    }
+    sentence.push(' ');
+    sentence.push_str(&outlook(shift, report));
+    sentence
+}
+
+fn state(shift: &Shift, now: Timestamp) -> String {
+    match &shift.phase {
+        Phase::Scheduled => "Scheduled; nothing has been written.".to_owned(),
+        Phase::Running { .. } => running(shift, now),
+        Phase::Completed { at, finalized } => {
+            let owned = if *finalized { "; the records are given up" } else { "" };
+            format!("Completed at {} on {}{owned}.", short(*at), shift.landed)
+        }
+        Phase::Reverting { since } => {
+            format!("Reverting to the baseline weights since {}.", short(*since))
+        }
+        Phase::Reverted { at, finalized } => {
+            let owned = if *finalized { "; the records are given up" } else { "" };
+            format!("Reverted at {}: the records have their baseline weights{owned}.", short(*at))
+        }
+        Phase::Cancelled { at } => {
+            format!("Cancelled at {}: the records were left as they are, on {}.", short(*at), shift.landed)
+        }
+    }
+}
+
+fn running(shift: &Shift, now: Timestamp) -> String {
+    let steps = shift.plan.ramp.steps.len();
+    let step = shift.step_index() + 1;
+    match (shift.stage(now), &shift.write) {
+        (Stage::Waiting, _) => format!("Waiting before step 1 of {steps}; nothing has been moved."),
+        (Stage::Applying, Some(write)) => match write.purpose {
+            Purpose::Step { .. } | Purpose::StepBack { .. } => {
+                format!("Going to {} (step {step} of {steps}): the weights are being written.", write.share)
+            }
+            Purpose::Adopt => format!("Adopting the zone's weights, {}.", write.share),
+            Purpose::Reassert => format!("Writing the weights of {} again.", write.share),
+            Purpose::Stay | Purpose::Revert | Purpose::Release => {
+                format!("At {}: the fence is being renewed.", write.share)
+            }
+        },
+        (Stage::Propagating, _) => {
+            format!("At {} (step {step} of {steps}): waiting for all name servers of Route 53.", shift.wanted)
+        }
+        (Stage::Settling, _) => format!(
+            "At {} (step {step} of {steps}): resolvers may still answer with the old weights until {}.",
+            shift.wanted,
+            shift.settled_at.map_or_else(String::new, short)
+        ),
+        (Stage::Observing | Stage::Applying, _) => {
+            format!(
+                "Observing {} (step {step} of {steps}) since {}.",
+                shift.wanted,
+                shift.settled_at.map_or_else(String::new, short)
+            )
+        }
+    }
+}
+
+/// The hold that a person should read first: a person's own, then whatever only a person can end.
+pub fn foremost(shift: &Shift) -> Option<&Hold> {
+    let urgency = |hold: &&Hold| match hold.cause {
+        Cause::Drift => 0,
+        Cause::Fault => 1,
+        Cause::Operator => 2,
+        Cause::Gate => 3,
+        Cause::NoData => 4,
+        Cause::Approval => 5,
+        Cause::Calendar => 6,
+        Cause::Dependency => 7,
+    };
+    shift.holds.values().min_by_key(urgency)
+}
+
+fn outlook(shift: &Shift, report: Option<&Report>) -> String {
+    if let Some(hold) = foremost(shift) {
+        return match hold.cause {
+            Cause::Drift => {
+                "Nothing is written until somebody decides: `adopt` takes the zone's weights, `reassert` writes ours."
+                    .to_owned()
+            }
+            Cause::Operator | Cause::Gate if hold.until_resumed => "It stays there until `resume`.".to_owned(),
+            Cause::Approval => "It goes on after `approve`.".to_owned(),
+            Cause::Operator
+            | Cause::Gate
+            | Cause::Fault
+            | Cause::NoData
+            | Cause::Calendar
+            | Cause::Dependency => "It goes on by itself when that ends.".to_owned(),
+        };
+    }
+    match report.and_then(|report| report.next.as_ref()) {
+        Some(Next { at: Some(at), what }) => format!("Next: {what}, at {} at the earliest.", short(*at)),
+        Some(Next { at: None, what }) => format!("Next: {what}."),
+        None => match shift.phase {
+            Phase::Scheduled => "It begins with `start`.".to_owned(),
+            Phase::Completed { finalized: false, .. } => {
+                "`revert` still works; `finalize` gives the records up.".to_owned()
+            }
+            Phase::Reverted { finalized: false, .. } => {
+                "Nothing restarts by itself: `retry` begins again, `finalize` gives the records up.".to_owned()
+            }
+            Phase::Running { .. } | Phase::Reverting { .. } => "It goes on by itself.".to_owned(),
+            Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
+                "Nothing follows.".to_owned()
+            }
+        },
+    }
+}
+
+/// To the second: nobody plans a cutover by the millisecond.
+fn short(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

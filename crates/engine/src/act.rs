@@ -1,0 +1,145 @@
+//! Effects: what is done to the world, once it is written down.
+
+use std::time::Duration;
+
+use crossfade_core::{
+    ZoneId,
+    batch::Batch,
+    decide::{ChangeRead, ChangeState, Effect, Trouble, ZoneRead, applied},
+    event::{ChangeId, Happened},
+    shift::{Phase, Purpose, Shift},
+};
+use crossfade_ports::{Account, SubmitError, ZonesError, zones::ChangeStatus};
+
+use crate::{
+    Point,
+    round::{Context, at_least},
+    slot::Slot,
+};
+
+pub(crate) enum Acted {
+    Done,
+    /// The account's budget is spent for this long.
+    Later(Duration),
+    /// The store has a newer state: what was going to be done may no longer follow.
+    Outdated,
+}
+
+impl Context {
+    pub(crate) async fn act(&self, slot: &mut Slot, effect: Effect) -> Acted {
+        let name = slot.shift.plan.account.clone();
+        let Some(account) = self.accounts.get(&name).cloned() else {
+            slot.seen.trouble = Some(Trouble {
+                at: self.clock.now(),
+                sentence: format!("the configuration has no account {name}"),
+            });
+            return Acted::Later(Duration::from_secs(5));
+        };
+        // A revert has the rest of the account's budget for itself.
+        if !is_urgent(&slot.shift)
+            && let Err(wait) = self.budgets.take(&name)
+        {
+            return Acted::Later(at_least(wait));
+        }
+        match effect {
+            Effect::Read { zone } => self.read(slot, &account, zone).await,
+            Effect::Ask { change } => self.ask(slot, &account, change).await,
+            Effect::Submit { generation, batch } => self.submit(slot, &account, generation, batch).await,
+        }
+    }
+
+    /// Reads a zone, unless the shift's state changes while Route 53 takes its time.
+    async fn read(&self, slot: &mut Slot, account: &Account, zone: ZoneId) -> Acted {
+        let mut names = slot.shift.names(&zone);
+        names.extend(names.clone().iter().map(crossfade_core::RecordName::fence));
+        // The time before the call: whatever changed later may be missing from the answer.
+        let at = self.clock.now();
+        let outdated = slot.outdated.clone();
+        let answer = tokio::select! {
+            answer = account.zones.read(&zone, &names) => answer,
+            () = outdated.notified() => return Acted::Outdated,
+        };
+        let listed = answer.map_err(|error| {
+            tracing::warn!(shift.name = slot.shift.name, zone.id = %zone, error = %error, "a zone could not be read");
+            error.to_string()
+        });
+        if listed.is_ok() {
+            slot.seen.trouble = None;
+            self.vitals.note(|signs| signs.read_back = Some(at));
+        }
+        slot.seen.zones.insert(zone, ZoneRead { at, listed });
+        Acted::Done
+    }
+
+    async fn ask(&self, slot: &mut Slot, account: &Account, change: ChangeId) -> Acted {
+        let state = match account.zones.change(&change).await {
+            Ok(ChangeStatus::InSync) => ChangeState::InSync,
+            Ok(ChangeStatus::Pending) => ChangeState::Pending,
+            Err(ZonesError::NoSuchChange(_)) => ChangeState::Unknown,
+            Err(error) => {
+                tracing::warn!(shift.name = slot.shift.name, change.id = change.0, error = %error, "a change could not be followed");
+                ChangeState::Pending
+            }
+        };
+        if state == ChangeState::InSync {
+            // What is read back has to be read after this.
+            slot.forget_zones();
+        }
+        slot.seen.changes.insert(change, ChangeRead { at: self.clock.now(), state });
+        Acted::Done
+    }
+
+    async fn submit(&self, slot: &mut Slot, account: &Account, generation: u64, batch: Batch) -> Acted {
+        let answer = account.zones.submit(&batch).await;
+        self.probe.at(Point::Answered);
+        // Whatever was read before is no longer how the zone looks, or not known to be.
+        slot.forget_zones();
+        let zone = batch.zone;
+        metrics::counter!("crossfade_batches_total", "outcome" => outcome(&answer)).increment(1);
+        let happened = match answer {
+            Ok(change) => {
+                tracing::info!(shift.name = slot.shift.name, zone.id = %zone, write.generation = generation, change.id = change.0, "a batch was applied");
+                slot.seen.trouble = None;
+                applied(&slot.shift, generation, &zone, Some(change))
+            }
+            Err(error) => {
+                tracing::warn!(shift.name = slot.shift.name, zone.id = %zone, write.generation = generation, error = %error, "a batch was not acknowledged");
+                let text = error.to_string();
+                match error {
+                    SubmitError::Refused(_) => vec![Happened::Refused { generation, zone, error: text }],
+                    SubmitError::Unanswered(_) => vec![Happened::Unanswered { generation, zone, error: text }],
+                    SubmitError::Denied(_)
+                    | SubmitError::NoSuchZone(_)
+                    | SubmitError::Throttled(_)
+                    | SubmitError::Busy(_)
+                    | SubmitError::NotSent(_) => {
+                        let sentence = format!("zone {zone} could not be written: {text}");
+                        slot.seen.trouble = Some(Trouble { at: self.clock.now(), sentence });
+                        return Acted::Done;
+                    }
+                }
+            }
+        };
+        self.record(slot, happened).await;
+        Acted::Done
+    }
+}
+
+/// Whether the shift is on its way down.
+fn is_urgent(shift: &Shift) -> bool {
+    matches!(shift.phase, Phase::Reverting { .. })
+        || shift.write.as_ref().is_some_and(|write| matches!(write.purpose, Purpose::StepBack { .. }))
+}
+
+fn outcome(answer: &Result<ChangeId, SubmitError>) -> &'static str {
+    match answer {
+        Ok(_) => "applied",
+        Err(SubmitError::Refused(_)) => "refused",
+        Err(SubmitError::Denied(_)) => "denied",
+        Err(SubmitError::NoSuchZone(_)) => "no_such_zone",
+        Err(SubmitError::Throttled(_)) => "throttled",
+        Err(SubmitError::Busy(_)) => "busy",
+        Err(SubmitError::Unanswered(_)) => "unanswered",
+        Err(SubmitError::NotSent(_)) => "not_sent",
+    }
+}

@@ -1,0 +1,163 @@
+//! Metrics: what every gate of an account wants, read in as few calls as there can be, and kept between reads.
+//!
+//! The newest minutes are read again and again, because CloudWatch publishes late and corrects itself; what is older
+//! is read once.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crossfade_core::{
+    gate::{Fetched, GateData, MetricQuery, Point, RECENT_PERIODS, periods, queries},
+    plan::{Gate, Source},
+    shift::Shift,
+};
+use crossfade_ports::{Accounts, Clock, Vitals};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::slot::Slot;
+
+/// How far back every read goes. Load balancers' datapoints are corrected for some minutes;
+/// <https://github.com/prometheus/cloudwatch_exporter> waits ten for most of them.
+const READ_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
+#[derive(Default)]
+pub(crate) struct Evidence {
+    kept: Mutex<BTreeMap<Key, Kept>>,
+}
+
+/// The series that the active shifts want, with the time from which on.
+pub(crate) type Wanted = BTreeMap<Key, Timestamp>;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    account: String,
+    query: MetricQuery,
+}
+
+struct Kept {
+    /// Everything from here on has been read at least once.
+    from: Timestamp,
+    read_at: Timestamp,
+    points: BTreeMap<Timestamp, f64>,
+    incomplete: Option<String>,
+}
+
+impl Evidence {
+    /// Puts what is known into the slot's observation.
+    pub(crate) fn fill(&self, slot: &mut Slot) {
+        let kept = self.kept();
+        for gate in &slot.shift.plan.gates {
+            let account = &slot.shift.plan.account;
+            let to = side(&kept, account, &gate.error_rate.to);
+            let from = gate.error_rate.from.as_ref().map(|source| side(&kept, account, source));
+            let data = match (to, from) {
+                (Some((to, read)), None) => GateData { fetched_at: read, to, from: None },
+                (Some((to, read)), Some(Some((from, other)))) => {
+                    GateData { fetched_at: read.min(other), to, from: Some(from) }
+                }
+                // A side that has not been read yet is no data at all.
+                (None, _) | (Some(_), Some(None)) => continue,
+            };
+            slot.seen.gates.insert(gate.name.clone(), data);
+        }
+    }
+
+    /// Reads what is wanted, and forgets what no longer is.
+    pub(crate) async fn read(&self, wanted: Wanted, accounts: &Accounts, clock: &dyn Clock, vitals: &Vitals) {
+        let now = clock.now();
+        let mut reads: BTreeMap<(String, Timestamp), Vec<MetricQuery>> = BTreeMap::new();
+        {
+            let mut kept = self.kept();
+            kept.retain(|key, _| wanted.contains_key(key));
+            for (key, from) in &wanted {
+                let again = now - READ_AGAIN.max(SignedDuration::from_secs(i64::from(key.query.period_seconds)) * 10);
+                let since = match kept.get(key) {
+                    Some(kept) if kept.from <= *from && kept.incomplete.is_none() => again.max(*from),
+                    Some(_) | None => *from,
+                };
+                reads.entry((key.account.clone(), since)).or_default().push(key.query.clone());
+            }
+        }
+        for ((account, since), queries) in reads {
+            let Some(metrics) = accounts.get(&account).map(|account| account.metrics.clone()) else { continue };
+            let answers = metrics.read(&queries, since, now).await;
+            let complete = answers.values().all(|series| series.incomplete.is_none());
+            let mut kept = self.kept();
+            for (query, series) in answers {
+                if let Some(why) = &series.incomplete {
+                    tracing::warn!(metric.name = query.metric, metric.namespace = query.namespace, why, "metrics are incomplete");
+                }
+                let key = Key { account: account.clone(), query };
+                let from = wanted.get(&key).copied().unwrap_or(since);
+                let entry = kept.entry(key).or_insert_with(|| Kept {
+                    from,
+                    read_at: now,
+                    points: BTreeMap::new(),
+                    incomplete: None,
+                });
+                entry.read_at = now;
+                if series.incomplete.is_none() {
+                    entry.from = from;
+                    // What a complete answer does not have is not there any more.
+                    entry.points.retain(|at, _| *at >= from && *at < since);
+                }
+                entry.points.extend(series.points.iter().map(|point| (point.at, point.sum)));
+                entry.incomplete = series.incomplete;
+            }
+            if complete {
+                vitals.note(|signs| signs.metrics = Some(now));
+            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds what the shift's gates want.
+pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
+    if shift.next_step().is_none() {
+        return;
+    }
+    for gate in &shift.plan.gates {
+        for source in sources(gate) {
+            let period = source.period();
+            let recent = now - period * (RECENT_PERIODS + 1) - gate.metric_delay.0;
+            let from = shift.settled_at.map_or(recent, |settled| recent.min(settled)) - period;
+            // Whole periods, so that the queries of many shifts share their reads.
+            let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
+            let from = Timestamp::from_second(aligned).unwrap_or(from);
+            for query in queries(source) {
+                let key = Key { account: shift.plan.account.clone(), query };
+                let since = wanted.entry(key).or_insert(from);
+                *since = (*since).min(from);
+            }
+        }
+    }
+}
+
+/// The shortest period among a shift's gates.
+pub(crate) fn shortest_period(shift: &Shift) -> Option<SignedDuration> {
+    shift.plan.gates.iter().flat_map(sources).map(Source::period).min()
+}
+
+fn sources(gate: &Gate) -> impl Iterator<Item = &Source> {
+    std::iter::once(&gate.error_rate.to).chain(&gate.error_rate.from)
+}
+
+fn side(kept: &BTreeMap<Key, Kept>, account: &str, source: &Source) -> Option<(Fetched, Timestamp)> {
+    let mut series = BTreeMap::new();
+    let mut read_at = Timestamp::MAX;
+    let mut incomplete = None;
+    for query in queries(source) {
+        let found = kept.get(&Key { account: account.to_owned(), query: query.clone() })?;
+        read_at = read_at.min(found.read_at);
+        incomplete = incomplete.or_else(|| found.incomplete.clone());
+        let points = found.points.iter().map(|(at, sum)| Point { at: *at, sum: *sum }).collect();
+        series.insert(query, points);
+    }
+    Some((Fetched { periods: periods(source, &series), incomplete }, read_at))
+}

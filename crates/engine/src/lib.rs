@@ -1,0 +1,79 @@
+//! The reconcile loop: observe, decide, commit, act, verify.
+//!
+//! For every active shift the engine keeps what it last saw of the world, and asks the core what follows. The answer
+//! is either events, which are committed before anything else is done, or effects, which follow from what is
+//! committed. Then it asks again, until there is nothing to do before some later time.
+//!
+//! - A round takes no input but the committed state and what is seen: a poke says only "look", and may be lost.
+//! - There are no retry loops: the next round is the retry, and the core says when.
+//! - A round is repeated without harm: batches carry absolute weights and are compared with the zone.
+//! - Going down does without the store: if it does not answer, a revert is acted on first and recorded afterwards.
+//!
+//! In reading order: `driver` (which shift gets a round, and when), `slot` (what is kept of a shift), `round`
+//! (a round), `act` (effects), `evidence` (metrics), `budget` and `probe`.
+
+mod act;
+mod budget;
+mod driver;
+mod evidence;
+mod probe;
+mod round;
+mod slot;
+
+use std::{sync::Arc, time::Duration};
+
+use crossfade_ports::{Accounts, Clock, Poke, Store, StoreError, Vitals};
+use tokio_util::sync::CancellationToken;
+
+pub use crate::probe::{Point, Probe};
+
+/// How often the engine looks, and how much it may ask of AWS.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often the store is polled for commands that no poke announced.
+    pub poll: Duration,
+    /// How often metrics are read; more often where a gate's periods are shorter.
+    pub metrics_every: Duration,
+    /// How often an idle shift's zone is read, to see drift.
+    pub read_back_every: Duration,
+    /// How long a change whose id was lost is given to reach all name servers.
+    pub propagation: Duration,
+    /// Route 53 requests a second and account, for everything but reverts.
+    pub requests_per_second: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            poll: Duration::from_secs(1),
+            metrics_every: Duration::from_secs(30),
+            read_back_every: Duration::from_secs(60),
+            // "Changes generally propagate to all Route 53 name servers within 60 seconds",
+            // <https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetChange.html>
+            propagation: Duration::from_secs(60),
+            // Half of what an account has; the rest is for reverts and for whoever else uses the account.
+            // <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/throttling-api-requests.html>
+            requests_per_second: 5,
+        }
+    }
+}
+
+/// Everything the engine works with.
+pub struct Engine {
+    pub store: Arc<dyn Store>,
+    pub accounts: Accounts,
+    pub clock: Arc<dyn Clock>,
+    pub poke: Poke,
+    pub vitals: Vitals,
+    pub settings: Settings,
+    pub probe: Probe,
+}
+
+impl Engine {
+    /// Runs until it is cancelled; fails only when the store does not answer at the start.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
+        let installation = self.store.begin_epoch().await?;
+        driver::drive(self, installation, shutdown).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! A round: ask the core what follows, commit it, act on it, and ask again until there is nothing to do for now.
+
+use std::{sync::Arc, time::Duration};
+
+use crossfade_core::{
+    decide::{Decision, Effect, Rules, decide},
+    event::{Actor, Event, Happened},
+    shift::{Phase, Purpose, Shift},
+};
+use crossfade_ports::{Accounts, Clock, Store, StoreError, Vitals};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Point, Probe, Settings, act::Acted, budget::Budgets, evidence::Evidence, slot::Slot};
+
+/// What all rounds share.
+pub(crate) struct Context {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) accounts: Accounts,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) vitals: Vitals,
+    pub(crate) settings: Settings,
+    pub(crate) probe: Probe,
+    pub(crate) rules: Rules,
+    pub(crate) budgets: Budgets,
+    pub(crate) evidence: Evidence,
+}
+
+/// Enough for a step of a hundred zones; a round that needs more goes on in the next one.
+const PASSES_MAX: usize = 300;
+
+/// After something that passes: a store that did not answer, or a race that was lost.
+const SOON: SignedDuration = SignedDuration::from_secs(1);
+
+/// What became of a commit.
+enum Committed {
+    Done,
+    /// Not recorded, but the shift is on its way down: acted on all the same.
+    Unsaved,
+    /// Somebody else committed first; the slot has their state.
+    Reloaded,
+    Failed,
+}
+
+impl Context {
+    /// One round of a shift. Returns when there is nothing to do before [`Slot::wake`].
+    pub(crate) async fn round(&self, slot: &mut Slot) {
+        slot.wake = None;
+        if slot.stale && !self.reload(slot).await {
+            slot.wake = Some(self.clock.now() + SOON);
+            return;
+        }
+        if self.read_back_is_due(slot, self.clock.now()) {
+            self.read_back(slot).await;
+        }
+        for _ in 0..PASSES_MAX {
+            let now = self.clock.now();
+            self.evidence.fill(slot);
+            let Decision { happened, effects, wake, report } =
+                decide(&slot.shift, &slot.seen, &self.rules, now);
+            slot.report = report;
+            if !happened.is_empty() {
+                match self.commit(slot, happened, now).await {
+                    Committed::Done | Committed::Unsaved | Committed::Reloaded => continue,
+                    Committed::Failed => {
+                        slot.wake = Some(now + SOON);
+                        return;
+                    }
+                }
+            }
+            if effects.is_empty() {
+                slot.wake = wake.map(|(at, _)| at);
+                self.save_what_is_left(slot).await;
+                self.plan_read_back(slot, now);
+                return;
+            }
+            match self.act_all(slot, effects).await {
+                Acted::Done => {}
+                Acted::Later(after) => {
+                    slot.wake = Some(now + SignedDuration::try_from(after).unwrap_or(SOON));
+                    return;
+                }
+                Acted::Outdated => {
+                    if !self.reload(slot).await {
+                        slot.wake = Some(now + SOON);
+                        return;
+                    }
+                }
+            }
+        }
+        slot.wake = Some(self.clock.now() + SOON);
+    }
+
+    async fn act_all(&self, slot: &mut Slot, effects: Vec<Effect>) -> Acted {
+        for effect in effects {
+            match self.act(slot, effect).await {
+                Acted::Done => {}
+                other => return other,
+            }
+        }
+        Acted::Done
+    }
+
+    /// Records what happened to a shift, as the daemon's own doing.
+    pub(crate) async fn record(&self, slot: &mut Slot, happened: Vec<Happened>) {
+        // What Route 53 answered can be found out again: the fence has it.
+        let now = self.clock.now();
+        if let Committed::Failed = self.commit(slot, happened, now).await {
+            slot.forget_zones();
+        }
+    }
+
+    async fn commit(&self, slot: &mut Slot, happened: Vec<Happened>, now: Timestamp) -> Committed {
+        if happened.iter().any(|event| matches!(event, Happened::Intended { .. })) {
+            self.probe.at(Point::BeforeIntent);
+        }
+        let (shift, events) = match slot.shift.after(happened, &Actor::daemon(), None, now) {
+            Ok(next) => next,
+            Err(error) => {
+                // The core decided something that its own fold refuses: a defect, and nothing to act on.
+                tracing::error!(shift.name = slot.shift.name, error = %error, "a decision does not follow from the state");
+                return Committed::Failed;
+            }
+        };
+        let mut all = slot.unsaved.clone();
+        all.extend(events.iter().cloned());
+        match self.store.commit(&shift, &all, None).await {
+            Ok(()) => {
+                self.store_answered();
+                self.committed(&events);
+                slot.unsaved.clear();
+                slot.shift = shift;
+                Committed::Done
+            }
+            Err(StoreError::Conflict { .. }) => {
+                if self.reload(slot).await { Committed::Reloaded } else { Committed::Failed }
+            }
+            Err(error) => {
+                self.store_failed(&error);
+                if !error.is_retryable() || !is_going_down(&shift) {
+                    return Committed::Failed;
+                }
+                slot.unsaved = all;
+                slot.shift = shift;
+                Committed::Unsaved
+            }
+        }
+    }
+
+    /// Takes the store's state for the slot's. What was seen of the world stays seen.
+    async fn reload(&self, slot: &mut Slot) -> bool {
+        match self.store.load(&slot.shift.name).await {
+            Ok(Some(stored)) => {
+                slot.shift = stored.shift;
+                slot.unsaved.clear();
+                slot.seen.trouble = None;
+                slot.stale = false;
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.store_failed(&error);
+                false
+            }
+        }
+    }
+
+    /// Records what was done without the store, once it answers again.
+    async fn save_what_is_left(&self, slot: &mut Slot) {
+        if slot.unsaved.is_empty() {
+            return;
+        }
+        match self.store.commit(&slot.shift, &slot.unsaved, None).await {
+            Ok(()) => {
+                self.store_answered();
+                tracing::info!(shift.name = slot.shift.name, "what was done without the store is recorded");
+                slot.unsaved.clear();
+            }
+            Err(StoreError::Conflict { .. }) => {
+                // Somebody changed the shift meanwhile. Their state stands; the fence tells it what was done.
+                slot.forget_zones();
+                self.reload(slot).await;
+                slot.wake = Some(self.clock.now());
+            }
+            Err(error) => {
+                self.store_failed(&error);
+                slot.wake = Some(self.clock.now() + SOON);
+            }
+        }
+    }
+
+    /// An idle shift's zone is read now and then, so that somebody else's edit is seen before the next step.
+    fn plan_read_back(&self, slot: &mut Slot, now: Timestamp) {
+        if is_watched(&slot.shift) {
+            let due = slot.oldest_read().map_or(now, |read| read.saturating_add(self.read_back_every()).unwrap_or(now));
+            // One that is overdue was not read because the budget is spent.
+            let due = due.max(now + SOON);
+            slot.wake = Some(slot.wake.map_or(due, |wake| wake.min(due)));
+        }
+    }
+
+    fn read_back_is_due(&self, slot: &Slot, now: Timestamp) -> bool {
+        is_watched(&slot.shift)
+            && slot.oldest_read().is_none_or(|read| now.duration_since(read) >= self.read_back_every())
+    }
+
+    async fn read_back(&self, slot: &mut Slot) {
+        let reads = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
+        // Without the budget, or with a newer state, there will be another time.
+        let (Acted::Done | Acted::Later(_) | Acted::Outdated) = self.act_all(slot, reads).await;
+    }
+
+    fn read_back_every(&self) -> SignedDuration {
+        SignedDuration::try_from(self.settings.read_back_every).unwrap_or(SignedDuration::MAX)
+    }
+
+    fn committed(&self, events: &[Event]) {
+        for event in events {
+            match &event.what {
+                Happened::Intended { generation, share, .. } => {
+                    tracing::info!(write.generation = generation, share = %share, "a write is intended");
+                    self.probe.at(Point::IntentCommitted);
+                }
+                Happened::Accepted { .. } => self.probe.at(Point::AcceptedCommitted),
+                Happened::InSync { .. } => self.probe.at(Point::InSyncCommitted),
+                Happened::Confirmed { .. } => self.probe.at(Point::ConfirmedCommitted),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn store_failed(&self, error: &StoreError) {
+        let text = error.to_string();
+        self.vitals.note(|signs| {
+            if signs.store_error.is_none() {
+                tracing::error!(error = %error, "the store failed");
+            }
+            signs.store_error = Some(text);
+        });
+    }
+
+    pub(crate) fn store_answered(&self) {
+        self.vitals.note(|signs| {
+            if signs.store_error.take().is_some() {
+                tracing::info!("the store answers again");
+            }
+        });
+    }
+}
+
+/// Whether somebody else's edit of the zone would matter, and nothing else is being read anyway.
+fn is_watched(shift: &Shift) -> bool {
+    shift.next_step().is_some() && shift.has_written() && shift.write.is_none()
+}
+
+/// Whether the shift's open write leads down, so that it is not held up by a store that does not answer.
+fn is_going_down(shift: &Shift) -> bool {
+    let purpose = shift.write.as_ref().map(|write| write.purpose);
+    matches!(purpose, Some(Purpose::Revert | Purpose::StepBack { .. }))
+        || matches!(shift.phase, Phase::Reverting { .. })
+        || (matches!(shift.phase, Phase::Reverted { .. }) && purpose.is_none())
+}
+
+/// How long nothing is asked of an account whose budget is spent.
+pub(crate) fn at_least(wait: Duration) -> Duration {
+    wait.max(Duration::from_millis(50))
+}

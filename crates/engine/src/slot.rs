@@ -1,0 +1,63 @@
+//! What the engine keeps of an active shift between two rounds. All of it can be lost: the store has the state, and
+//! the rest is seen again.
+
+use std::sync::Arc;
+
+use crossfade_core::{decide::Observation, event::Event, report::Report, shift::Shift};
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+pub(crate) struct Slot {
+    pub(crate) shift: Shift,
+    pub(crate) seen: Observation,
+    /// Events that were acted on while the store did not answer. Only ever of a shift on its way down.
+    pub(crate) unsaved: Vec<Event>,
+    pub(crate) report: Report,
+    /// The report that was last handed over to be saved.
+    saved: Option<Report>,
+    /// The store has a newer state than this one.
+    pub(crate) stale: bool,
+    /// When to look again, if nothing else happens.
+    pub(crate) wake: Option<Timestamp>,
+    /// Woken when the store has a newer state than this one.
+    pub(crate) outdated: Arc<Notify>,
+}
+
+impl Slot {
+    pub(crate) fn new(shift: Shift) -> Slot {
+        Slot {
+            shift,
+            seen: Observation::default(),
+            unsaved: Vec::new(),
+            report: Report::default(),
+            saved: None,
+            stale: false,
+            wake: None,
+            outdated: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Whether the report differs from the one last asked about.
+    pub(crate) fn report_changed(&mut self) -> bool {
+        let changed = self.saved.as_ref() != Some(&self.report);
+        if changed {
+            self.saved = Some(self.report.clone());
+        }
+        changed
+    }
+
+    /// Forgets how the zones looked: they may have been changed since.
+    pub(crate) fn forget_zones(&mut self) {
+        self.seen.zones.clear();
+    }
+
+    /// When the zone was last read, for the zone that was read the longest ago. `None` when one never was.
+    pub(crate) fn oldest_read(&self) -> Option<Timestamp> {
+        let zones = self.shift.zones();
+        let mut oldest = Timestamp::MAX;
+        for zone in zones {
+            oldest = oldest.min(self.seen.zones.get(&zone)?.at);
+        }
+        Some(oldest)
+    }
+}

@@ -1,0 +1,213 @@
+//! Faults on demand: armed here, taken by the next call they fit.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A fault waiting for calls.
+///
+/// ```ignore
+/// world.arm(Fault::next(FaultKind::TimeoutAfterApply { hold: Duration::ZERO }));
+/// world.arm(Fault::next(FaultKind::Throttle).on("GetMetricData").times(3));
+/// world.arm(Fault::always(FaultKind::Outage));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What goes wrong.
+    #[serde(flatten)]
+    pub kind: FaultKind,
+    /// Only calls of this operation, such as `ListResourceRecordSets`; otherwise every operation the kind can hit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// How many calls; absent means until disarmed.
+    #[serde(default = "once", skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}
+
+/// What can go wrong. Durations are seconds in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FaultKind {
+    /// `Throttling`, "Rate exceeded". Any operation.
+    Throttle,
+    /// 500 and nothing applied. Any operation.
+    InternalError,
+    /// 403 and nothing applied. Any operation.
+    AccessDenied,
+    /// The connection is dropped and nothing applied. Any operation.
+    LostBeforeApply,
+    /// Applied, then the connection is dropped. Any operation.
+    LostAfterApply,
+    /// Applied, then silence for `hold`, then the connection is dropped. Any operation.
+    TimeoutAfterApply {
+        /// How long the client is kept waiting.
+        #[serde(with = "seconds")]
+        hold: Duration,
+    },
+    /// Nothing applied, silence for `hold`, then the connection is dropped. Any operation.
+    TimeoutBeforeApply {
+        /// How long the client is kept waiting.
+        #[serde(with = "seconds")]
+        hold: Duration,
+    },
+    /// `PriorRequestNotComplete`. Changes only.
+    PriorRequestNotComplete,
+    /// The connection is dropped at once, and the batch arrives after `delay`. Changes only.
+    DelayedArrival {
+        /// How late the batch arrives.
+        #[serde(with = "seconds")]
+        delay: Duration,
+    },
+    /// CloudWatch answers 500. Every CloudWatch operation.
+    Outage,
+    /// GetMetricData answers with complete, empty series.
+    Silence,
+    /// GetMetricData does not know data younger than `delay`.
+    LateMetrics {
+        /// How old data must be to be seen.
+        #[serde(with = "seconds")]
+        delay: Duration,
+    },
+    /// GetMetricData answers `PartialData`, without the newest half of each series and without a token.
+    PartialData,
+    /// GetMetricData answers `Forbidden` for every series.
+    Forbidden,
+    /// GetMetricData answers `InternalError` for every series.
+    SeriesInternalError,
+}
+
+/// Whom a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Route53,
+    CloudWatch,
+}
+
+/// What is armed, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    armed: Vec<Fault>,
+}
+
+impl Fault {
+    /// For the next call that fits.
+    pub fn next(kind: FaultKind) -> Self {
+        Self { kind, operation: None, times: Some(1) }
+    }
+
+    /// For every call that fits, until [`crate::World::disarm_all`].
+    pub fn always(kind: FaultKind) -> Self {
+        Self { kind, operation: None, times: None }
+    }
+
+    /// Only for calls of this operation.
+    #[must_use]
+    pub fn on(self, operation: &str) -> Self {
+        Self { operation: Some(operation.to_owned()), ..self }
+    }
+
+    /// For this many calls.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { times: Some(times), ..self }
+    }
+
+    fn fits(&self, service: Service, operation: &str) -> bool {
+        if self.operation.as_ref().is_some_and(|wanted| wanted != operation) {
+            return false;
+        }
+        match self.kind {
+            FaultKind::PriorRequestNotComplete | FaultKind::DelayedArrival { .. } => {
+                operation == "ChangeResourceRecordSets"
+            }
+            FaultKind::Outage => service == Service::CloudWatch,
+            FaultKind::Silence
+            | FaultKind::LateMetrics { .. }
+            | FaultKind::PartialData
+            | FaultKind::Forbidden
+            | FaultKind::SeriesInternalError => operation == "GetMetricData",
+            FaultKind::Throttle
+            | FaultKind::InternalError
+            | FaultKind::AccessDenied
+            | FaultKind::LostBeforeApply
+            | FaultKind::LostAfterApply
+            | FaultKind::TimeoutAfterApply { .. }
+            | FaultKind::TimeoutBeforeApply { .. } => true,
+        }
+    }
+}
+
+impl Faults {
+    pub(crate) fn arm(&mut self, fault: Fault) {
+        self.armed.push(fault);
+    }
+
+    pub(crate) fn disarm_all(&mut self) {
+        self.armed.clear();
+    }
+
+    pub(crate) fn armed(&self) -> &[Fault] {
+        &self.armed
+    }
+
+    /// The oldest fault that fits this call; used up by it.
+    pub(crate) fn take(&mut self, service: Service, operation: &str) -> Option<FaultKind> {
+        let at = self.armed.iter().position(|fault| fault.fits(service, operation))?;
+        let fault = self.armed.get_mut(at)?;
+        let kind = fault.kind.clone();
+        match &mut fault.times {
+            None => {}
+            Some(left) if *left > 1 => *left -= 1,
+            Some(_) => {
+                self.armed.remove(at);
+            }
+        }
+        Some(kind)
+    }
+}
+
+fn once() -> Option<u32> {
+    Some(1)
+}
+
+/// Durations as seconds, with fractions.
+pub(crate) mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_hits_only_what_it_fits_and_only_as_often_as_armed() {
+        let mut faults = Faults::default();
+        faults.arm(Fault::next(FaultKind::PriorRequestNotComplete));
+        faults.arm(Fault::next(FaultKind::Throttle).on("GetChange").times(2));
+        faults.arm(Fault::always(FaultKind::Silence));
+        let mut take = |service, operation| faults.take(service, operation);
+        assert_eq!(take(Service::Route53, "ListResourceRecordSets"), None);
+        assert_eq!(take(Service::Route53, "GetChange"), Some(FaultKind::Throttle));
+        assert_eq!(take(Service::Route53, "GetChange"), Some(FaultKind::Throttle));
+        assert_eq!(take(Service::Route53, "GetChange"), None);
+        assert_eq!(
+            take(Service::Route53, "ChangeResourceRecordSets"),
+            Some(FaultKind::PriorRequestNotComplete)
+        );
+        assert_eq!(take(Service::Route53, "ChangeResourceRecordSets"), None);
+        assert_eq!(take(Service::CloudWatch, "GetMetricData"), Some(FaultKind::Silence));
+        assert_eq!(take(Service::CloudWatch, "GetMetricData"), Some(FaultKind::Silence));
+    }
+}

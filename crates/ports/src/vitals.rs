@@ -1,0 +1,31 @@
+//! Signs of life: written by the engine, read by whoever answers for the daemon's health.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+/// When things last went well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// The engine looked through all shifts.
+    pub cycle: Option<Timestamp>,
+    /// A zone was read.
+    pub read_back: Option<Timestamp>,
+    /// Metrics were read without an error.
+    pub metrics: Option<Timestamp>,
+    /// What last went wrong with the store, if it has not answered since.
+    pub store_error: Option<String>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Vitals(Arc<Mutex<Signs>>);
+
+impl Vitals {
+    pub fn signs(&self) -> Signs {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn note(&self, change: impl FnOnce(&mut Signs)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
