@@ -40,7 +40,9 @@ pub type GroupWeights = BTreeMap<GroupKey, BTreeMap<String, Weight>>;
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
-    #[error("the weights of {0} would add up to zero, and Route 53 would then answer with every record set alike")]
+    #[error(
+        "the weights of {0} would add up to zero, and Route 53 would then answer with every record set alike"
+    )]
     AllZero(GroupKey),
     #[error("{group} has no record set with the identifier {set_identifier}")]
     Missing { group: GroupKey, set_identifier: String },
@@ -165,7 +167,10 @@ fn lost_member(
         .flatten()
         .find(|set| set.set_identifier() == Some(set_identifier))
         .and_then(|set| set.with_weight(*wanted.get(set_identifier)?))
-        .ok_or_else(|| BatchError::Missing { group: group.clone(), set_identifier: set_identifier.to_owned() })
+        .ok_or_else(|| BatchError::Missing {
+            group: group.clone(),
+            set_identifier: set_identifier.to_owned(),
+        })
 }
 
 fn refuse_all_zero(group: &GroupKey, after: &[RecordSet]) -> Result<(), BatchError> {

@@ -57,14 +57,25 @@ pub struct Draft {
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Happened {
     // What people did.
-    Created { plan: Box<Plan>, groups: Vec<GroupKey> },
-    Revised { plan: Box<Plan> },
+    Created {
+        plan: Box<Plan>,
+        groups: Vec<GroupKey>,
+    },
+    Revised {
+        plan: Box<Plan>,
+    },
     Started {},
-    Paused { freeze: bool },
+    Paused {
+        freeze: bool,
+    },
     Resumed {},
     AdvanceRequested {},
-    Approved { step: usize },
-    StepBackRequested { to: Share },
+    Approved {
+        step: usize,
+    },
+    StepBackRequested {
+        to: Share,
+    },
     RevertRequested {},
     AdoptRequested {},
     ReassertRequested {},
@@ -74,13 +85,24 @@ pub enum Happened {
 
     // What the daemon decided.
     /// The record sets as they were, whole, before the first write.
-    BaselineTaken { sets: BTreeMap<ZoneId, Vec<RecordSet>> },
-    HoldBegan { hold: Hold },
-    HoldEnded { hold: Hold },
+    BaselineTaken {
+        sets: BTreeMap<ZoneId, Vec<RecordSet>>,
+    },
+    HoldBegan {
+        hold: Hold,
+    },
+    HoldEnded {
+        hold: Hold,
+    },
     /// A gate failed, and this is what follows.
-    GateFailed { gate: GateReport, on_fail: OnFail },
+    GateFailed {
+        gate: GateReport,
+        on_fail: OnFail,
+    },
     /// An `advance` that could not be followed.
-    AdvanceDropped { because: String },
+    AdvanceDropped {
+        because: String,
+    },
     /// A write is about to be sent. Nothing is ever sent without this.
     Intended {
         generation: u64,
@@ -93,20 +115,45 @@ pub enum Happened {
         gates: Vec<GateReport>,
     },
     /// The write was given up before it landed, for this reason.
-    WriteDropped { generation: u64, because: String },
+    WriteDropped {
+        generation: u64,
+        because: String,
+    },
 
     // What Route 53 answered.
     /// The batch was applied: by its answer, or, after a lost answer, by the fence (then without a change).
-    Accepted { generation: u64, zone: ZoneId, change: Option<ChangeId> },
+    Accepted {
+        generation: u64,
+        zone: ZoneId,
+        change: Option<ChangeId>,
+    },
     /// No answer came. The batch may have been applied or not, or may be applied later.
-    Unanswered { generation: u64, zone: ZoneId, error: String },
-    Refused { generation: u64, zone: ZoneId, error: String },
-    InSync { generation: u64, zone: ZoneId },
+    Unanswered {
+        generation: u64,
+        zone: ZoneId,
+        error: String,
+    },
+    Refused {
+        generation: u64,
+        zone: ZoneId,
+        error: String,
+    },
+    InSync {
+        generation: u64,
+        zone: ZoneId,
+    },
     /// Read back after INSYNC; evidence counts from `settled_at`.
-    Confirmed { generation: u64, settled_at: Timestamp, sets: BTreeMap<ZoneId, Vec<RecordSet>> },
+    Confirmed {
+        generation: u64,
+        settled_at: Timestamp,
+        sets: BTreeMap<ZoneId, Vec<RecordSet>>,
+    },
     /// The fence shows a write of this shift that the history does not have, and the weights are the baseline's:
     /// somebody reverted without the daemon, or the daemon did while it had no database.
-    FoundReverted { generation: u64, sets: BTreeMap<ZoneId, Vec<RecordSet>> },
+    FoundReverted {
+        generation: u64,
+        sets: BTreeMap<ZoneId, Vec<RecordSet>>,
+    },
 
     // Where it ended.
     Completed {},

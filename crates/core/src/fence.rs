@@ -4,6 +4,9 @@
 //! not current, so a batch that was overtaken can never land; and after a lost answer the fence says whether the
 //! batch did. It also carries the baseline weights, so that a revert needs neither a daemon nor a database.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{RecordName, RecordSet, RecordType, Routing, Weight};
@@ -148,8 +151,11 @@ fn unescape(text: &str) -> Option<String> {
 
 fn quote(text: &str) -> String {
     // The encoded text is ASCII, so every chunk is a whole string.
-    let strings: Vec<String> =
-        text.as_bytes().chunks(STRING_MAX).map(|chunk| format!("\"{}\"", String::from_utf8_lossy(chunk))).collect();
+    let strings: Vec<String> = text
+        .as_bytes()
+        .chunks(STRING_MAX)
+        .map(|chunk| format!("\"{}\"", String::from_utf8_lossy(chunk)))
+        .collect();
     strings.join(" ")
 }
 

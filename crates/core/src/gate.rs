@@ -155,7 +155,11 @@ fn weigh(
 
     // Few requests are judged as if there had been `min_requests`, so that one error in one request is not 100 %.
     if exceeds(recent, gate.min_requests, report.limit) {
-        return (Verdict::Fail, "errors", format!("{}, above the limit of {}", rate(recent), gate.max_error_rate));
+        return (
+            Verdict::Fail,
+            "errors",
+            format!("{}, above the limit of {}", rate(recent), gate.max_error_rate),
+        );
     }
     if let Some(why) = untrustworthy(data, now, period) {
         return (Verdict::Hold, "no_data", why);
@@ -202,7 +206,8 @@ fn before_the_first_step(
     }
     match recent_from {
         Some(Counts { requests: 0, .. }) => {
-            let sentence = "the `from` side shows no requests: are its metric and dimensions right?".to_owned();
+            let sentence =
+                "the `from` side shows no requests: are its metric and dimensions right?".to_owned();
             (Verdict::Hold, "no_data", sentence)
         }
         Some(_) | None => (Verdict::Pass, "nothing_moved", "no traffic has been moved yet".to_owned()),

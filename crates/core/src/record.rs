@@ -1,5 +1,8 @@
 //! Record sets as Route 53 keeps them: what a shift reads, and what it writes back with only the weight changed.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;

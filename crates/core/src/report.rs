@@ -145,7 +145,8 @@ fn outlook(shift: &Shift, report: Option<&Report>) -> String {
                 "`revert` still works; `finalize` gives the records up.".to_owned()
             }
             Phase::Reverted { finalized: false, .. } => {
-                "Nothing restarts by itself: `retry` begins again, `finalize` gives the records up.".to_owned()
+                "Nothing restarts by itself: `retry` begins again, `finalize` gives the records up."
+                    .to_owned()
             }
             Phase::Running { .. } | Phase::Reverting { .. } => "It goes on by itself.".to_owned(),
             Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {

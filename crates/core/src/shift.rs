@@ -141,8 +141,13 @@ pub enum ZoneStage {
     /// Not known to have been applied.
     Intended,
     /// Applied. Without a change when its answer was lost and the fence told.
-    Accepted { at: Timestamp, change: Option<ChangeId> },
-    InSync { at: Timestamp },
+    Accepted {
+        at: Timestamp,
+        change: Option<ChangeId>,
+    },
+    InSync {
+        at: Timestamp,
+    },
 }
 
 /// Why a shift stays where it is.
@@ -227,7 +232,9 @@ impl Shift {
         match self.phase {
             Phase::Running { next, .. } => next.saturating_sub(1),
             Phase::Completed { .. } => self.plan.ramp.steps.len().saturating_sub(1),
-            Phase::Scheduled | Phase::Reverting { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => 0,
+            Phase::Scheduled | Phase::Reverting { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
+                0
+            }
         }
     }
 
@@ -267,7 +274,9 @@ impl Shift {
     pub fn is_active(&self) -> bool {
         match self.phase {
             Phase::Scheduled | Phase::Running { .. } | Phase::Reverting { .. } => true,
-            Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => self.write.is_some(),
+            Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
+                self.write.is_some()
+            }
         }
     }
 
@@ -294,15 +303,7 @@ impl Shift {
 
     /// The part of the traffic that these weights give to the `to` side, over all groups the largest.
     pub fn share_of(&self, weights: &GroupWeights) -> Option<Share> {
-        weights
-            .values()
-            .filter_map(|members| {
-                let whole: u64 = members.values().map(|weight| u64::from(weight.0)).sum();
-                let to = members.iter().filter(|(id, _)| self.plan.to.contains_key(*id));
-                let part: u64 = to.map(|(_, weight)| u64::from(weight.0)).sum();
-                (whole > 0).then(|| Share::of(part, whole))
-            })
-            .max()
+        weights.values().filter_map(|members| crate::weights::share_of(members, &self.plan.to)).max()
     }
 
     pub fn zones(&self) -> BTreeSet<ZoneId> {

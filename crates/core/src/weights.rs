@@ -160,10 +160,13 @@ impl Part {
         (u128::from(weight) * whole).abs_diff(u128::from(self.floor) * whole + self.rest)
     }
 
+    /// The error of the weight that would be best if there were no others.
     fn smallest_error(&self, largest: u32, whole: u128) -> u128 {
-        let below = self.floor.clamp(1, largest);
-        let above = (self.floor + 1).clamp(1, largest);
-        self.error(below, whole).min(self.error(above, whole))
+        match self.floor {
+            0 => whole - self.rest,
+            floor if floor < largest => self.rest.min(whole - self.rest),
+            floor => u128::from(floor - largest) * whole + self.rest,
+        }
     }
 }
 
@@ -188,7 +191,8 @@ fn nearest(largest: u32, parts: &[Part], sum: u32, whole: u128) -> Candidate {
         weights[i] -= 1;
         given -= 1;
     }
-    let error = parts.iter().zip(&weights).map(|(part, weight)| part.error(*weight, whole)).max().unwrap_or(0);
+    let error =
+        parts.iter().zip(&weights).map(|(part, weight)| part.error(*weight, whole)).max().unwrap_or(0);
     Candidate { weights, sum, error }
 }
 

@@ -129,7 +129,8 @@ impl Look<'_> {
             }
             listed.insert(zone, sets.to_vec());
         }
-        let mistakes = preview::preview(&self.shift.plan, &self.groups(), &listed, Some(&self.rules.owner)).err()?;
+        let mistakes =
+            preview::preview(&self.shift.plan, &self.groups(), &listed, Some(&self.rules.owner)).err()?;
         Some((Cause::Dependency, "unfit", format!("the records do not fit the plan: {mistakes}")))
     }
 

@@ -41,7 +41,11 @@ impl Look<'_> {
     fn zone_holds(&self, holds: &mut Vec<Hold>) {
         let drift = self.drift();
         if !drift.is_empty() {
-            holds.push(self.hold(Cause::Drift, "drift", format!("somebody else changed the zone: {}", drift.join("; "))));
+            holds.push(self.hold(
+                Cause::Drift,
+                "drift",
+                format!("somebody else changed the zone: {}", drift.join("; ")),
+            ));
         } else if let Some(hold) = self.shift.holds.get(&Cause::Drift)
             && !self.all_read()
         {

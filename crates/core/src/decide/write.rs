@@ -44,7 +44,9 @@ impl Look<'_> {
             match verge {
                 Verge::Happen(more) => happened.extend(more),
                 Verge::Do(more) => effects.extend(more),
-                Verge::Until(at, why) if until.is_none_or(|(soonest, _)| at < soonest) => until = Some((at, why)),
+                Verge::Until(at, why) if until.is_none_or(|(soonest, _)| at < soonest) => {
+                    until = Some((at, why))
+                }
                 Verge::Until(..) | Verge::Rest => {}
             }
             if ends(&happened) {
@@ -96,7 +98,9 @@ impl Look<'_> {
             return Verge::Happen(happened);
         }
         if progress.refusals >= REFUSALS_BEFORE_GIVING_UP && write.purpose != Purpose::Revert {
-            return Verge::Happen(self.give_up(write, "Route 53 refuses it although the zone is as it should be"));
+            return Verge::Happen(
+                self.give_up(write, "Route 53 refuses it although the zone is as it should be"),
+            );
         }
         if let Some(wait) = self.pause_between_attempts(write, progress) {
             return wait;
@@ -111,7 +115,8 @@ impl Look<'_> {
     /// Nothing is sent again at once, but for a revert that was refused: it was read again, and is sent again.
     fn pause_between_attempts(&self, write: &Write, progress: &ZoneWrite) -> Option<Verge> {
         let trouble = self.seen.trouble.as_ref().map(|trouble| trouble.at);
-        let at_once = write.purpose == Purpose::Revert && (1..=REFUSALS_BEFORE_OVERWRITE).contains(&progress.refusals);
+        let at_once =
+            write.purpose == Purpose::Revert && (1..=REFUSALS_BEFORE_OVERWRITE).contains(&progress.refusals);
         let attempt = progress.attempted_at.filter(|_| !at_once);
         let again = trouble.max(attempt)? + RETRY_AFTER;
         (self.now < again).then_some(Verge::Until(again, "the write is sent again"))
@@ -131,7 +136,8 @@ impl Look<'_> {
                 Some(_) | None => self.remembered_listing(zone),
             },
             _ => {
-                let recent = fresh.filter(|read| read.at + FRESH >= self.now && read.at >= write.since - FRESH)?;
+                let recent =
+                    fresh.filter(|read| read.at + FRESH >= self.now && read.at >= write.since - FRESH)?;
                 recent.listed.as_ref().ok().cloned()
             }
         }
@@ -207,7 +213,8 @@ impl Look<'_> {
         if write.purpose == Purpose::Revert {
             let baseline = shift.baseline.as_ref().and_then(|baseline| baseline.get(zone));
             for group in write.weights.keys() {
-                let sets = baseline.map(|sets| batch::members(sets, group).cloned().collect()).unwrap_or_default();
+                let sets =
+                    baseline.map(|sets| batch::members(sets, group).cloned().collect()).unwrap_or_default();
                 whole.insert(group.clone(), sets);
             }
             if refusals >= REFUSALS_BEFORE_OVERWRITE {
@@ -231,7 +238,9 @@ impl Look<'_> {
         match self.seen.changes.get(change) {
             Some(read) if read.state == ChangeState::InSync => Verge::Happen(vec![in_sync]),
             // The change is lost, as after a failover of the control plane; what the zone shows is what counts.
-            Some(read) if read.state == ChangeState::Unknown && self.now >= by_time => Verge::Happen(vec![in_sync]),
+            Some(read) if read.state == ChangeState::Unknown && self.now >= by_time => {
+                Verge::Happen(vec![in_sync])
+            }
             Some(read) if self.now < read.at + ASK_EVERY => {
                 Verge::Until(read.at + ASK_EVERY, "Route 53 is asked whether the change is in sync")
             }

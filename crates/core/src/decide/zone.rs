@@ -14,8 +14,12 @@ use super::Look;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stamp {
     None,
-    Ours { generation: u64 },
-    Foreign { whose: String },
+    Ours {
+        generation: u64,
+    },
+    Foreign {
+        whose: String,
+    },
     /// Its names show different generations, so somebody has changed a fence.
     Mixed,
 }
@@ -55,7 +59,9 @@ impl Look<'_> {
         if stamp != expected {
             differences.push(match stamp {
                 Stamp::None => "the fence is gone".to_owned(),
-                Stamp::Ours { generation } => format!("the fence shows write {generation}, which is not the last one"),
+                Stamp::Ours { generation } => {
+                    format!("the fence shows write {generation}, which is not the last one")
+                }
                 Stamp::Foreign { whose } => format!("the fence belongs to {whose}"),
                 Stamp::Mixed => "the fences of its names differ".to_owned(),
             });
@@ -77,8 +83,13 @@ impl Look<'_> {
                     }),
                 }
             }
-            let added = now.iter().filter(|set| !left.iter().any(|l| l.set_identifier() == set.set_identifier()));
-            differences.extend(added.map(|set| format!("{name}: {} was added", set.set_identifier().unwrap_or("a record set"))));
+            let added =
+                now.iter().filter(|set| !left.iter().any(|l| l.set_identifier() == set.set_identifier()));
+            differences.extend(
+                added.map(|set| {
+                    format!("{name}: {} was added", set.set_identifier().unwrap_or("a record set"))
+                }),
+            );
         }
         differences
     }
@@ -108,8 +119,11 @@ impl Look<'_> {
     }
 
     pub(super) fn zone_shows(&self, zone: &ZoneId, weights: &GroupWeights) -> bool {
-        let here: GroupWeights =
-            weights.iter().filter(|(group, _)| group.zone == *zone).map(|(g, w)| (g.clone(), w.clone())).collect();
+        let here: GroupWeights = weights
+            .iter()
+            .filter(|(group, _)| group.zone == *zone)
+            .map(|(g, w)| (g.clone(), w.clone()))
+            .collect();
         self.shows(&here)
     }
 

@@ -9,6 +9,7 @@ mod document;
 mod gates;
 mod json;
 mod names;
+mod places;
 mod ramp;
 mod records;
 mod toml;
@@ -19,16 +20,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::{
+    cursor::{Cursor, Notes},
+    tree::{Node, Place},
+};
 #[cfg(test)]
 pub(super) use self::{
     document::PLAN,
     gates::{ALB, CUSTOM, ERROR_RATE, GATE},
     ramp::{RAMP, SCHEDULE, STEP},
     records::RECORDS,
-};
-use self::{
-    cursor::{Cursor, Notes},
-    tree::{Node, Place},
 };
 use super::Plan;
 
@@ -120,6 +121,18 @@ impl fmt::Display for Mistake {
 pub struct Mistakes(pub Vec<Mistake>);
 
 impl Mistakes {
+    /// The same with lines and columns, found in the text by their paths, where they have none.
+    pub fn placed(mut self, text: &str, format: Format) -> Mistakes {
+        if let Ok(root) = tree(text, format) {
+            let places = places::places(&root);
+            for mistake in self.0.iter_mut().filter(|mistake| mistake.line.is_none()) {
+                let place = places::nearest(&places, &mistake.path);
+                (mistake.line, mistake.column) = (Some(place.line), Some(place.column));
+            }
+        }
+        self
+    }
+
     /// The value, unless there is a mistake.
     pub fn or<T>(self, value: T) -> Result<T, Mistakes> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }
@@ -152,7 +165,8 @@ pub fn parse(text: &str, format: Format) -> Result<Plan, Mistakes> {
 
 fn tree(text: &str, format: Format) -> Result<Node, Mistakes> {
     if text.len() > LARGEST_TEXT {
-        let message = format!("the text has {} bytes, more than the {LARGEST_TEXT} a plan may have", text.len());
+        let message =
+            format!("the text has {} bytes, more than the {LARGEST_TEXT} a plan may have", text.len());
         return Err(Mistakes(vec![Mistake::in_text(Place::START, message)]));
     }
     match format {

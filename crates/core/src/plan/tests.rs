@@ -1,71 +1,472 @@
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod schema;
+
+use proptest::prelude::*;
 
 use super::*;
 
-const GOOD: &str = include_str!("samples/www.yaml");
+const YAML: &str = include_str!("samples/www.yaml");
+const TOML: &str = include_str!("samples/www.toml");
+const JSON: &str = include_str!("samples/www.json");
+
+const SAMPLES: [(Format, &str); 3] = [(Format::Yaml, YAML), (Format::Toml, TOML), (Format::Json, JSON)];
+
 #[test]
-fn demo() {
-    for (format, text) in [
-        (Format::Yaml, GOOD), (Format::Toml, include_str!("samples/www.toml")), (Format::Json, include_str!("samples/www.json")),
-        (Format::Yaml, BAD), (Format::Yaml, "a: [1, 2\nb: }"), (Format::Yaml, ""), (Format::Yaml, "- 1"),
-        (Format::Yaml, "a: 1\n---\nb: 2\n"),
-        (Format::Yaml, "a: *x\n"),
-        (Format::Yaml, "? [a, b]\n: 2\n"),
-        (Format::Yaml, "a: !!int foo\n"),
-        (Format::Yaml, "a: \tb: c"),
-        (Format::Yaml, &"[".repeat(10_000)),
-        (Format::Json, &"[".repeat(10_000)),
-        (Format::Json, &format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))),
-        (Format::Toml, &format!("a = {}", "[".repeat(10_000))),
-        (Format::Toml, &format!("a{} = 1", ".a".repeat(100))),
-        (Format::Toml, &format!("[a{}]", ".a".repeat(1000))),
-        (Format::Json, "{\"name\": 1,\n  \"a\": tru}"), (Format::Json, "{\"name\": \"x\", \"name\": \"y\",}"),
-        (Format::Toml, "name = \nfoo = 1\nfoo = 2\nx"),
-        (Format::Toml, "name = 'x'\nfoo = 99999999999999999999999\nlabels.a = 0x10"),
+fn three_formats_one_plan() {
+    let [yaml, toml, json] = SAMPLES.map(|(format, text)| parse(text, format).unwrap());
+    assert_eq!(yaml, toml);
+    assert_eq!(yaml, json);
+    insta::assert_json_snapshot!(yaml);
+}
+
+#[test]
+fn the_canonical_form_is_a_plan() {
+    let plan = parse(YAML, Format::Yaml).unwrap();
+    let canonical = serde_json::to_string(&plan).unwrap();
+    assert_eq!(parse(&canonical, Format::Json).unwrap(), plan);
+    assert_eq!(serde_json::from_str::<Plan>(&canonical).unwrap(), plan);
+}
+
+#[test]
+fn every_mistake_at_once() {
+    let mistakes = parse(include_str!("samples/mistakes.yaml"), Format::Yaml).unwrap_err();
+    insta::assert_snapshot!(mistakes);
+}
+
+/// The sample with one thing changed, and what is said about it.
+#[track_caller]
+fn check((before, after, wanted): (&str, &str, &str)) {
+    assert_eq!(YAML.matches(before).count(), 1, "{before:?} is not in the sample once");
+    let said = match parse(&YAML.replace(before, after), Format::Yaml) {
+        Ok(_) => String::new(),
+        Err(mistakes) => mistakes.to_string(),
+    };
+    assert_eq!(said, wanted, "{after:?}");
+}
+
+#[test]
+fn names() {
+    for case in [
+        (
+            "name: www-to-aws",
+            "nam: www-to-aws",
+            "line 1, nam: unknown key; did you mean name?\nline 1, name: missing; add the key name",
+        ),
+        (
+            "account: default",
+            "account: a b",
+            "line 6, account: \"a b\" is not the name of an account; give the NAME of an [accounts.NAME] of the \
+             daemon's configuration",
+        ),
+        ("owner: team-web", "owner:", "line 3, owner: wanted text, found nothing"),
+        ("owner: team-web", "owner: on", ""),
+        ("owner: team-web", "owner: true", "line 3, owner: wanted text, found true; put it in quotes"),
+        (
+            "env: prod",
+            "env: prod, env: test",
+            "line 5, labels.env: the key is given twice; it is on line 5 already: keep one of them",
+        ),
+        (
+            "account: default",
+            "after: [other]",
+            "line 6, after: not supported by this version; take it out, and do not rely on it",
+        ),
     ] {
-        match parse(text, format) {
-            Ok(plan) => println!("{format:?} ok {}\n", serde_json::to_string(&plan).unwrap()),
-            Err(e) => println!("{format:?} {:.60}:\n{e}\n", text),
+        check(case);
+    }
+}
+
+#[test]
+fn record_groups() {
+    for case in [
+        ("zone: example.net", "zone: /hostedzone/Z0123", ""),
+        ("zone: example.net", "zone: example.net.", ""),
+        ("\"*.example.net\"", "_sip._tcp.example.net.", ""),
+        ("\"*.example.net\"", "'a\\057b.example.net'", ""),
+        (
+            "\"*.example.net\"",
+            "www.*.example.net",
+            "line 13, records[1].name: \"www.*.example.net\" is not a domain name: \"*\" cannot be a part of one; \
+             write it as in www.example.com",
+        ),
+        (
+            "\"*.example.net\"",
+            "büro.example.net",
+            "line 13, records[1].name: \"büro.example.net\" is not a domain name: it has letters outside of ASCII; \
+             write such a name in its xn-- form",
+        ),
+        (
+            "\"*.example.net\"",
+            "a..example.net",
+            "line 13, records[1].name: \"a..example.net\" is not a domain name: each part between dots has 1 to 63 \
+             characters; write it as in www.example.com",
+        ),
+        (
+            "\"*.example.net\"",
+            "_crossfade.example.net",
+            "line 13, records[1].name: _crossfade.example.net is where Crossfade keeps a fence; name the records \
+             that carry traffic",
+        ),
+        (
+            "types: [A, AAAA]",
+            "types: [A, A, CNAME]",
+            "line 11, records[0].types[1]: the group www.example.com A is named twice; it is at records[0].types[0] \
+             on line 11 already: keep one of them\nline 11, records[0].types[2]: www.example.com cannot have CNAME \
+             and A records; a CNAME stands alone: name the types that the zone has",
+        ),
+        (
+            "from: { legacy: 1 }",
+            "from: {}",
+            "line 15, from: no set identifier has a relative share above zero; give one of them at least 1",
+        ),
+        (
+            "from: { legacy: 1 }",
+            "from: { legacy: 1, gcp: 0 }",
+            "line 16, to.gcp: the set identifier \"gcp\" is on both sides; each record set belongs to one side: take \
+             it out of from or of to",
+        ),
+        (
+            "from: { legacy: 1 }",
+            "from: { \"\": 1 }",
+            "line 15, from.\"\": a set identifier has 1 to 128 characters; use the set identifier of the record set \
+             in the zone",
+        ),
+    ] {
+        check(case);
+    }
+}
+
+#[test]
+fn ramps() {
+    let steps = "[1, 5, 12.5, { share: 50, hold: 2h, approval: true }, 100]";
+    for case in [
+        (steps, "[100]", ""),
+        (steps, "[0.5, 1.25, 33.3333]", ""),
+        (
+            steps,
+            "[5, 5]",
+            "line 19, ramp.steps[1]: 5 % is not above 5 %, the step before it; put the steps in rising order",
+        ),
+        (steps, "[]", "line 19, ramp.steps: the list is empty; give at least one"),
+        (
+            steps,
+            "[0.1, 0.2]",
+            "line 19, ramp.steps[1]: 0.2 % cannot be told apart from 0.1 % before it: the weights are aws 1, gcp 1, \
+             legacy 255, own 1 and aws 1, gcp 1, legacy 255, own 1; leave one of them out, or put them further apart",
+        ),
+        (
+            steps,
+            "[0]",
+            "line 19, ramp.steps[0]: a step of 0 percent moves nothing; a step is above 0 and at most 100 percent",
+        ),
+        (
+            steps,
+            "[{ share: 10, hold: 4h }]",
+            "line 19, ramp.steps[0].hold: the hold time 4h is not shorter than max_wait, 4h; set ramp.max_wait above 4h",
+        ),
+        (
+            "  max_wait: 4h\n",
+            "",
+            "line 19, ramp.steps[3].hold: the hold time 2h is not shorter than the max_wait that follows from \
+             ramp.hold, 2h; set ramp.max_wait above 2h",
+        ),
+        (
+            "hold: 30m",
+            "hold: 0s",
+            "line 20, ramp.hold: a step must be held for some time; give at least 1s; 30m is usual",
+        ),
+        (
+            "bake: 24h",
+            "bake: 1d",
+            "line 21, ramp.bake: \"1d\" is not a length of time; write hours, minutes and seconds, as in 30m or 1h 30m; \
+             a day is 24h",
+        ),
+        ("bake: 24h", "bake: 9999h", "line 21, ramp.bake: 9999h is longer than a year; give a shorter time"),
+        (
+            "settle_margin: 30s",
+            "settle_margin: 24h",
+            "line 23, settle_margin: 24h is not shorter than a day; the usual margin is 30s",
+        ),
+    ] {
+        check(case);
+    }
+}
+
+#[test]
+fn starts() {
+    let before = "2026-12-01T09:00:00[Europe/Paris]";
+    for case in [
+        (before, "2026-12-01T09:00:00+01:00", ""),
+        (before, "2026-12-01T09:00:00Z", ""),
+        (before, "2026-10-25T02:30:00+02:00[Europe/Paris]", ""),
+        (
+            before,
+            "2026-12-01T09:00:00[Europe/Pariss]",
+            "line 26, schedule.start: there is no time zone \"Europe/Pariss\"; did you mean Europe/Paris?",
+        ),
+        (
+            before,
+            "2026-12-01T09:00:00",
+            "line 26, schedule.start: \"2026-12-01T09:00:00\" says no time zone; add one: \
+             2026-12-01T09:00:00[Europe/Paris], or an offset such as 2026-12-01T09:00:00+01:00",
+        ),
+        (
+            before,
+            "2026-10-25T02:30:00[Europe/Paris]",
+            "line 26, schedule.start: 2026-10-25T02:30:00 comes twice in Europe/Paris: the clocks are put back then; \
+             say which, by its offset: 2026-10-25T02:30:00+02[Europe/Paris] or 2026-10-25T02:30:00+01[Europe/Paris]",
+        ),
+        (
+            before,
+            "2026-12-01T09:00:00+02:00[Europe/Paris]",
+            "line 26, schedule.start: \"2026-12-01T09:00:00+02:00[Europe/Paris]\" has another offset than \
+             Europe/Paris has then; write 2026-12-01T09:00:00+01[Europe/Paris], or leave the offset out",
+        ),
+        (
+            before,
+            "tomorrow",
+            "line 26, schedule.start: \"tomorrow\" is not a point in time; write it as in \
+             2026-12-01T09:00:00[Europe/Paris]",
+        ),
+        (
+            before,
+            "2026-12-01",
+            "line 26, schedule.start: \"2026-12-01\" says no time of day; write it as in \
+             2026-12-01T09:00:00[Europe/Paris]",
+        ),
+    ] {
+        check(case);
+    }
+}
+
+#[test]
+fn evidence() {
+    for case in [
+        (
+            "max_error_rate: 1%",
+            "max_error_rate: 0%",
+            "line 40, gates[0].max_error_rate: a single error would fail this gate; allow at least a little, as in \"0.1%\"",
+        ),
+        (
+            "max_error_rate: 1%",
+            "max_error_rate: 51%",
+            "line 40, gates[0].max_error_rate: 51% of errors would be let through; allow at most 50%; 1% is usual",
+        ),
+        (
+            "metric_delay: 2m",
+            "metric_delay: 16m",
+            "line 42, gates[0].metric_delay: 16m is too long to wait for a datapoint; give at most 15m; 2m is usual",
+        ),
+        (
+            "preset: custom",
+            "preset: costum",
+            "line 33, gates[0].error_rate.from.preset: there is no preset \"costum\"; did you mean custom?",
+        ),
+        (
+            "preset: custom",
+            "preset: cloudfront",
+            "line 33, gates[0].error_rate.from.preset: the preset cloudfront is not supported by this version; use custom, and name the metrics",
+        ),
+        (
+            "period: 10s",
+            "period: 90s",
+            "line 38, gates[0].error_rate.from.period: CloudWatch has no periods of 1m 30s here; choose 10s, 20s, 30s, or whole minutes up to 5m",
+        ),
+        (
+            "period: 10s",
+            "period: 6m",
+            "line 38, gates[0].error_rate.from.period: CloudWatch has no periods of 6m here; choose 10s, 20s, 30s, or whole minutes up to 5m",
+        ),
+        ("period: 10s", "period: 5m", ""),
+        (
+            "region: eu-west-3",
+            "region: Paris",
+            "line 39, gates[0].error_rate.from.region: \"Paris\" is not a region of AWS; write it as in eu-west-1",
+        ),
+        (
+            "app/cloud/50dc6c495c0c9188",
+            "net/cloud/50dc",
+            "line 31, gates[0].error_rate.to.load_balancer: \"net/cloud/50dc\" is a network load balancer; the preset alb is for application load balancers, whose ids begin with app/",
+        ),
+        (
+            "app/cloud/50dc6c495c0c9188",
+            "cloud",
+            "line 31, gates[0].error_rate.to.load_balancer: \"cloud\" is not the id of a load balancer; give the end of its ARN, as in app/name/50dc6c495c0c9188",
+        ),
+        (
+            "on_fail: revert",
+            "false_alarms_per_day: 1",
+            "line 43, gates[0].false_alarms_per_day: not supported by this version; take it out, and do not rely on it",
+        ),
+        ("on_fail: revert", "on_fail: step_back", ""),
+    ] {
+        check(case);
+    }
+}
+
+#[test]
+fn places_are_right_in_every_format() {
+    for (format, text) in SAMPLES {
+        let text = text.replace("50dc6c495c0c9188", "50dc+6c495c0c9188");
+        let Mistakes(mistakes) = parse(&text, format).unwrap_err();
+        let [mistake] = mistakes.as_slice() else { panic!("{mistakes:?}") };
+        let line = text.lines().nth(mistake.line.unwrap() as usize - 1).unwrap();
+        let there: String = line.chars().skip(mistake.column.unwrap() as usize - 1).collect();
+        assert!(
+            there.trim_start_matches('"').starts_with("app/cloud/50dc+"),
+            "{format:?} {mistake:?}: {there}"
+        );
+        assert_eq!(mistake.path, "gates[0].error_rate.to.load_balancer");
+    }
+}
+
+#[test]
+fn mistakes_without_a_text_are_placed_in_it() {
+    for (path, line) in
+        [("records[1]", 12), ("records[1].name", 13), ("records[7].name", 9), ("to", 16), ("", 1)]
+    {
+        let placed = Mistakes(vec![Mistake::new(path, "", "")]).placed(YAML, Format::Yaml);
+        assert_eq!(placed.0[0].line, Some(line), "{path}");
+    }
+}
+
+#[test]
+fn texts_that_cannot_be_read() {
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000));
+    let bomb = (1..9).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, i| {
+        let before = vec![format!("*a{}", i - 1); 9].join(", ");
+        format!("{text}a{i}: &a{i} [{before}]\n")
+    });
+    for (format, text, wanted) in [
+        (Format::Yaml, String::new(), "line 1: wanted a table of keys, found nothing"),
+        (Format::Yaml, "- 1".into(), "line 1: wanted a table of keys, found a list"),
+        (Format::Yaml, "a: 1\n---\nb: 2\n".into(), "line 2: a plan is one document, and here another begins"),
+        (
+            Format::Yaml,
+            "a: [1,\nb: }".into(),
+            "line 1: this is not YAML that can be read: mismatched bracket",
+        ),
+        (Format::Yaml, deep("[", "]"), "line 1: this is not YAML that can be read: recursion limit exceeded"),
+        (Format::Yaml, bomb, "line 5: this is not YAML that can be read: alias replay limit exceeded"),
+        (Format::Json, deep("[", "]"), "line 1: nested deeper than 32 levels"),
+        (Format::Json, "{\"name\": 1,\n  \"a\": tru}".into(), "line 2: this is not JSON: expected ident"),
+        (Format::Json, "name: x".into(), "line 1: this is not JSON: expected ident"),
+        (Format::Toml, format!("a = {}", deep("[", "]")), "line 1: this is not TOML: cannot recurse further"),
+        (Format::Toml, "a = \n[a.b]\nx".into(), "line 1: this is not TOML: string values must be quoted"),
+        (
+            Format::Json,
+            "x".repeat(300_000),
+            "line 1: the text has 300000 bytes, more than the 262144 a plan may have",
+        ),
+    ] {
+        let said = parse(&text, format).unwrap_err().to_string();
+        assert!(said.starts_with(wanted), "{format:?} {:.40}: {said}", text);
+    }
+}
+
+#[test]
+fn formats_are_told_apart() {
+    for (name, wanted) in [
+        ("plans/www.yaml", Some(Format::Yaml)),
+        ("www.YML", Some(Format::Yaml)),
+        ("www.toml", Some(Format::Toml)),
+        ("www.json", Some(Format::Json)),
+        ("www.txt", None),
+        ("yaml", None),
+    ] {
+        assert_eq!(Format::of_file(name), wanted, "{name}");
+    }
+    for (content_type, wanted) in [
+        ("application/json; charset=utf-8", Some(Format::Json)),
+        ("Application/YAML", Some(Format::Yaml)),
+        ("text/x-toml", Some(Format::Toml)),
+        ("text/plain", None),
+        ("", None),
+    ] {
+        assert_eq!(Format::of_content_type(content_type), wanted, "{content_type}");
+    }
+}
+
+#[test]
+fn long_texts_take_no_time_to_speak_of() {
+    let started = std::time::Instant::now();
+    let ones = "1,".repeat(130_000) + "1";
+    let keys = |separator: &str| (0..20_000).map(|i| format!("nome{i}{separator}")).collect::<String>();
+    for (format, text) in [
+        (Format::Yaml, format!("name: [{}]", &ones[..200_001])),
+        (Format::Json, format!("{{\"ramp\": {{\"hold\": \"é\", \"steps\": [{}]}}}}", &ones[..200_001])),
+        (Format::Toml, format!("records = [{}]", &ones[..200_001])),
+        (Format::Yaml, keys(": 1\n")),
+        (Format::Toml, keys("=1\n")),
+        (
+            Format::Json,
+            format!("{{{}\"a\":1}}", (0..18_000).map(|i| format!("\"k{i}\":1,")).collect::<String>()),
+        ),
+    ] {
+        never_panics(&text, format);
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+}
+
+/// Whatever is read is a plan that can be kept: its canonical form reads back.
+fn never_panics(text: &str, format: Format) {
+    match parse(text, format) {
+        Ok(plan) => {
+            let canonical = serde_json::to_string(&plan).unwrap();
+            assert_eq!(parse(&canonical, Format::Json).as_ref(), Ok(&plan), "{text}");
+        }
+        Err(Mistakes(mistakes)) => {
+            assert!(!mistakes.is_empty());
+            assert!(mistakes.iter().all(|mistake| mistake.line.is_some()));
         }
     }
 }
-const BAD: &str = r#"
-name: WWW to AWS
-labels: { "a b": x, n: 1 }
-runbook: javascript:alert(1)
-records:
-  - zone: Z0123456789ABC
-    name: www.example.com
-    types: [A, aaaa, NS]
-  - zone: /hostedzone/Z0123456789ABC
-    name: WWW.example.com.
-    types: [A]
-  - zone: example.com
-    name: w w.example.com
-    types: []
-from: { legacy: 1 }
-to: { cloud: 1, legacy: 0.5 }
-ramp:
-  steps: [1, 5, 5, "10%", 50, 50.01, { share: 100, hold: 5h, aproval: yes }, 0.00001, 101]
-  holdd: 30m
-  bake: 24
-settle_margin: -3s
-notify: [slack]
-schedule:
-  start: 2027-03-28T02:30:00[Europe/Paris]
-  windows: []
-gates:
-  - name: errors
-    error_rate:
-      to: { preset: alb, load_balancer: "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/cloud/50dc6c495c0c9188", region: eu-west-1 }
-      from: { preset: nlb, load_balancer: x }
-    max_error_rate: 1
-    tolerated_increase: 3
-  - name: errors
-    error_rate:
-      to: { preset: custom, namespace: X, errors: [], requests: [a, a], period: 45s }
-    min_requests: 0
-    on_fail: rollback
-  - name: alarms
-    alarms: { names: [x] }
-"#;
+
+fn sample() -> impl Strategy<Value = (Format, &'static str)> {
+    (0..SAMPLES.len()).prop_map(|i| SAMPLES[i])
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let text = String::from_utf8_lossy(&bytes);
+        for (format, _) in SAMPLES {
+            never_panics(&text, format);
+        }
+    }
+
+    #[test]
+    fn no_text_of_signs_makes_it_panic(text in r#"[\[\]{}:,"'&*!|>%#@a1.\\ \n-]{0,80}"#) {
+        for (format, _) in SAMPLES {
+            never_panics(&text, format);
+        }
+    }
+
+    #[test]
+    fn no_edit_makes_it_panic(
+        (format, text) in sample(),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), 0..12usize, "\\PC{0,3}|[0-9\\-.\\[{\"':,\\n ]{1,3}"), 1..4),
+    ) {
+        let mut characters: Vec<char> = text.chars().collect();
+        for (at, length, with) in edits {
+            let start = at.index(characters.len() + 1);
+            let end = (start + length).min(characters.len());
+            characters.splice(start..end, with.chars());
+        }
+        never_panics(&characters.into_iter().collect::<String>(), format);
+    }
+
+    #[test]
+    fn no_missing_or_moved_line_makes_it_panic(
+        (format, text) in sample(),
+        from in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+        keep in any::<bool>(),
+    ) {
+        let mut lines: Vec<&str> = text.lines().collect();
+        let line = lines.remove(from.index(lines.len()));
+        if keep {
+            lines.insert(to.index(lines.len() + 1), line);
+        }
+        never_panics(&lines.join("\n"), format);
+    }
+}

@@ -78,12 +78,20 @@ impl Command {
 pub enum TransitionError {
     /// The verb makes no sense in this state.
     #[error("cannot {verb} {shift}, which is {phase}: {because}")]
-    NotNow { shift: String, verb: &'static str, phase: &'static str, because: String, possible: Vec<&'static str> },
+    NotNow {
+        shift: String,
+        verb: &'static str,
+        phase: &'static str,
+        because: String,
+        possible: Vec<&'static str>,
+    },
     /// The verb makes sense, but a hold stands in its way.
     #[error("cannot {verb} {shift} while it is held: {}", sentences.join("; "))]
     Held { shift: String, verb: &'static str, sentences: Vec<String> },
     /// A revised plan may not change this.
-    #[error("a shift's {what} cannot be changed once it exists; cancel {shift} and apply the plan under another name")]
+    #[error(
+        "a shift's {what} cannot be changed once it exists; cancel {shift} and apply the plan under another name"
+    )]
     Fixed { shift: String, what: &'static str },
     #[error("the events do not follow from the state")]
     Fold(#[from] FoldError),
@@ -137,7 +145,10 @@ pub fn revise(
     }
     match shift.phase {
         Phase::Scheduled | Phase::Running { .. } => {}
-        Phase::Completed { .. } | Phase::Reverting { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
+        Phase::Completed { .. }
+        | Phase::Reverting { .. }
+        | Phase::Reverted { .. }
+        | Phase::Cancelled { .. } => {
             return Err(TransitionError::NotNow {
                 shift: shift.name.clone(),
                 verb: "revise",
@@ -279,7 +290,9 @@ impl Shift {
 
     fn step_back(&self) -> Result<Vec<Happened>, Refusal> {
         self.next_step().ok_or_else(|| not_now("it is not running"))?;
-        let target = self.step_below().ok_or_else(|| not_now("there is no step below; `revert` goes to the baseline"))?;
+        let target = self
+            .step_below()
+            .ok_or_else(|| not_now("there is no step below; `revert` goes to the baseline"))?;
         let mut happened = vec![Happened::StepBackRequested { to: self.plan.ramp.steps[target].share }];
         happened.push(self.intend_step_back(target));
         Ok(happened)
@@ -306,7 +319,9 @@ impl Shift {
     fn cancel(&self) -> Result<Vec<Happened>, Refusal> {
         match self.phase {
             Phase::Scheduled | Phase::Running { .. } => Ok(self.giving_up(Happened::Cancelled {})),
-            Phase::Reverting { .. } => Err(not_now("let the revert end first; `finalize` then gives the records up")),
+            Phase::Reverting { .. } => {
+                Err(not_now("let the revert end first; `finalize` then gives the records up"))
+            }
             Phase::Completed { .. } | Phase::Reverted { .. } => {
                 Err(not_now("it has ended; `finalize` gives the records up"))
             }
@@ -329,7 +344,9 @@ impl Shift {
     fn retry(&self) -> Result<Vec<Happened>, Refusal> {
         match self.phase {
             Phase::Reverted { finalized: false, .. } => Ok(vec![Happened::Retried {}]),
-            Phase::Reverted { .. } => Err(not_now("its records were given up; apply the plan under another name")),
+            Phase::Reverted { .. } => {
+                Err(not_now("its records were given up; apply the plan under another name"))
+            }
             Phase::Scheduled
             | Phase::Running { .. }
             | Phase::Completed { .. }

@@ -95,7 +95,9 @@ impl Shift {
             }
             Happened::AdvanceRequested {} => self.asked = Some(Asked::Advance { by: event.actor.0.clone() }),
             Happened::AdoptRequested {} => self.asked = Some(Asked::Adopt { by: event.actor.0.clone() }),
-            Happened::ReassertRequested {} => self.asked = Some(Asked::Reassert { by: event.actor.0.clone() }),
+            Happened::ReassertRequested {} => {
+                self.asked = Some(Asked::Reassert { by: event.actor.0.clone() })
+            }
             Happened::AdvanceDropped { .. } => self.asked = None,
             Happened::Approved { step } => self.approved = Some(*step),
             Happened::StepBackRequested { to } => self.stepped_back(event, *to),
@@ -110,7 +112,10 @@ impl Shift {
             Happened::Cancelled {} => self.phase = Phase::Cancelled { at },
             Happened::Finalized {} => match &mut self.phase {
                 Phase::Completed { finalized, .. } | Phase::Reverted { finalized, .. } => *finalized = true,
-                Phase::Scheduled | Phase::Running { .. } | Phase::Reverting { .. } | Phase::Cancelled { .. } => {}
+                Phase::Scheduled
+                | Phase::Running { .. }
+                | Phase::Reverting { .. }
+                | Phase::Cancelled { .. } => {}
             },
             Happened::BaselineTaken { sets } => {
                 self.known = sets.iter().map(|(zone, sets)| (zone.clone(), Known::untouched(sets))).collect();

@@ -9,13 +9,18 @@ use super::{
 use crate::plan::{Percent, Span};
 
 /// Nobody reads more than this at once.
-const MOST_MISTAKES: usize = 100;
+pub(super) const MOST_MISTAKES: usize = 100;
+
+/// More than one batch of Route 53 could hold.
+const MOST_ITEMS: usize = 1_000;
 
 /// Longer texts are cut where they are quoted.
 const LONGEST_QUOTE: usize = 80;
 
 /// Nothing in a plan takes longer than a year.
 const LONGEST_HOURS: i64 = 365 * 24;
+
+const LENGTH_OF_TIME: &str = "write hours, minutes and seconds, as in 30m or 1h 30m; a day is 24h";
 
 /// A mistake has been noted: nothing more needs to be said about this value.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +82,8 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn table(&self, keys: &'static Keys) -> Read<Table<'a>> {
         let entries = self.entries("a table of keys")?;
-        for entry in entries.iter().filter(|entry| !keys.known.contains(&entry.key.as_str())) {
+        let unknown = entries.iter().filter(|entry| !keys.known.contains(&entry.key.as_str()));
+        for entry in unknown.take(MOST_MISTAKES) {
             self.refuse_key(entry, keys);
         }
         Ok(Table { at: self.clone(), entries, keys })
@@ -94,15 +100,25 @@ impl<'a> Cursor<'a> {
     }
 
     /// A table whose keys are the user's own.
-    pub(super) fn map<T>(&self, wanted: &str, read: impl Fn(&str, &Cursor<'a>) -> Read<T>) -> Read<BTreeMap<String, T>> {
+    pub(super) fn map<T>(
+        &self,
+        wanted: &str,
+        read: impl Fn(&str, &Cursor<'a>) -> Read<T>,
+    ) -> Read<BTreeMap<String, T>> {
         let entries = self.entries(wanted)?;
-        let values: Vec<_> =
-            entries.iter().map(|e| Ok((e.key.clone(), read(&e.key, &self.child(&e.key, &e.node))?))).collect();
+        let values: Vec<_> = entries
+            .iter()
+            .map(|e| Ok((e.key.clone(), read(&e.key, &self.child(&e.key, &e.node))?)))
+            .collect();
         values.into_iter().collect()
     }
 
     pub(super) fn list(&self, wanted: &str) -> Read<Vec<Cursor<'a>>> {
         let Value::List(nodes) = &self.node.value else { return Err(self.wrong(wanted)) };
+        if nodes.len() > MOST_ITEMS {
+            let message = format!("{} entries are more than {MOST_ITEMS}", nodes.len());
+            return Err(self.refuse(message, "shorten the list"));
+        }
         let item = |(i, node)| Cursor { node, path: format!("{}[{i}]", self.path), notes: self.notes };
         Ok(nodes.iter().enumerate().map(item).collect())
     }
@@ -165,7 +181,7 @@ impl<'a> Cursor<'a> {
             let hint = format!("say of what: \"{number}s\", \"{number}m\" or \"{number}h\"");
             return Err(self.refuse(format!("wanted a length of time, found the number {number}"), hint));
         }
-        let span: Span = self.parsed("a length of time", "write hours, minutes and seconds, as in 30m or 1h 30m")?;
+        let span: Span = self.parsed("a length of time", LENGTH_OF_TIME)?;
         if span.0.as_hours() > LONGEST_HOURS {
             return Err(self.refuse(format!("{span} is longer than a year"), "give a shorter time"));
         }
@@ -192,7 +208,8 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn missing(&self, key: &str) -> Noted {
-        self.note(join(&self.path, key), self.node.place, "missing".to_owned(), None)
+        let hint = format!("add the key {key}");
+        self.note(join(&self.path, key), self.node.place, "missing".to_owned(), Some(hint))
     }
 
     fn found(&self) -> String {
@@ -259,7 +276,11 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn optional<T>(&self, key: &str, read: impl FnOnce(&Cursor<'a>) -> Read<T>) -> Read<Option<T>> {
+    pub(super) fn optional<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Cursor<'a>) -> Read<T>,
+    ) -> Read<Option<T>> {
         self.get(key).map(|value| read(&value)).transpose()
     }
 
@@ -297,7 +318,8 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+/// The path of a key of the table at `path`.
+pub(super) fn join(path: &str, key: &str) -> String {
     let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let key = if plain && key.len() <= LONGEST_QUOTE { key.to_owned() } else { quote(key) };
     if path.is_empty() { key } else { format!("{path}.{key}") }

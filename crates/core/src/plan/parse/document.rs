@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{
-    cursor::{Cursor, Keys, Noted, Read, Table},
+    cursor::{Cursor, Keys, Read, Table},
     gates::gates,
     names::{account, slug, text_up_to, web_address},
     ramp::{Ladder, ladder, schedule},
     records::{records, side, sides},
 };
-use crate::plan::{Plan, Span, default_account, default_settle_margin};
+use crate::plan::{Plan, Ramp, Side, Span, default_account, default_settle_margin};
 
 pub(crate) const PLAN: Keys = Keys {
     known: &[
@@ -73,11 +73,7 @@ pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
 }
 
 /// The steps are weighed even where another key of the ramp is wrong.
-fn ramp(
-    table: &Table<'_>,
-    from: &Read<BTreeMap<String, u32>>,
-    to: &Read<BTreeMap<String, u32>>,
-) -> Read<crate::plan::Ramp> {
+fn ramp(table: &Table<'_>, from: &Read<Side>, to: &Read<Side>) -> Read<Ramp> {
     let ladder = table.required("ramp", ladder);
     let (Ok(from), Ok(to)) = (from, to) else { return ladder.and_then(Ladder::ramp) };
     let can_be_weighed = sides(table, from, to);
@@ -92,7 +88,8 @@ fn labels(at: &Cursor<'_>) -> Read<BTreeMap<String, String>> {
     let labels = at.map("a table of labels", |key, value| {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/');
         if key.is_empty() || key.len() > LONGEST_LABEL || !key.bytes().all(plain) {
-            let message = format!("a label's name has 1 to {LONGEST_LABEL} of the characters a-z A-Z 0-9 - _ . /");
+            let message =
+                format!("a label's name has 1 to {LONGEST_LABEL} of the characters a-z A-Z 0-9 - _ . /");
             return Err(value.refuse(message, "give it another name"));
         }
         text_up_to(value, LONGEST_LABEL_VALUE)
@@ -103,7 +100,7 @@ fn labels(at: &Cursor<'_>) -> Read<BTreeMap<String, String>> {
     }
 }
 
-fn settle_margin(at: &Cursor<'_>) -> Result<Span, Noted> {
+fn settle_margin(at: &Cursor<'_>) -> Read<Span> {
     let span = at.span()?;
     if span.0.as_hours() >= LONGEST_MARGIN_HOURS {
         return Err(at.refuse(format!("{span} is not shorter than a day"), "the usual margin is 30s"));

@@ -53,8 +53,7 @@ fn gate(at: &Cursor<'_>, names: &mut BTreeMap<String, u32>) -> Read<Gate> {
     let name = table.required("name", |at| unique(at, names));
     // A gate of a kind that is not there yet has been refused for that, and does not lack this.
     let other_kind = at.peek("alarms").is_some() && !table.has("error_rate");
-    let error_rate =
-        if other_kind { Err(Noted) } else { table.required("error_rate", error_rate) };
+    let error_rate = if other_kind { Err(Noted) } else { table.required("error_rate", error_rate) };
     let max_error_rate = table.optional("max_error_rate", max_error_rate);
     let min_requests = table.optional("min_requests", |at| at.whole(1, MOST_REQUESTS));
     let metric_delay = table.optional("metric_delay", metric_delay);
@@ -88,7 +87,9 @@ fn error_rate(at: &Cursor<'_>) -> Read<ErrorRate> {
 fn max_error_rate(at: &Cursor<'_>) -> Read<Percent> {
     let percent = at.percent()?;
     if percent.0 <= 0.0 {
-        return Err(at.refuse("a single error would fail this gate", "allow at least a little, as in \"0.1%\""));
+        return Err(
+            at.refuse("a single error would fail this gate", "allow at least a little, as in \"0.1%\"")
+        );
     }
     if percent.0 > LARGEST_RATE {
         let message = format!("{percent} of errors would be let through");
@@ -165,7 +166,9 @@ fn load_balancer(at: &Cursor<'_>) -> Read<String> {
     }
     if parts.first() == Some(&"net") {
         let message = format!("{} is a network load balancer", quote(&text));
-        return Err(at.refuse(message, "the preset alb is for application load balancers, whose ids begin with app/"));
+        return Err(
+            at.refuse(message, "the preset alb is for application load balancers, whose ids begin with app/")
+        );
     }
     Err(at.refuse(format!("{} is not the id of a load balancer", quote(&text)), hint))
 }

@@ -86,9 +86,10 @@ pub(super) fn zone(at: &Cursor<'_>) -> Read<String> {
         return Ok(text);
     }
     match what_is_wrong(&text) {
-        Some((message, _)) => {
-            Err(at.refuse(message, "give a hosted zone's id, as in Z0123456789ABC, or its name, as in example.com"))
-        }
+        Some((message, _)) => Err(at.refuse(
+            message,
+            "give a hosted zone's id, as in Z0123456789ABC, or its name, as in example.com",
+        )),
         None => Ok(text),
     }
 }
@@ -101,7 +102,8 @@ pub(super) fn same_zone(text: &str) -> String {
 fn is_zone_id(text: &str) -> bool {
     let ZoneId(id) = ZoneId::new(text);
     let rest = id.strip_prefix('Z').unwrap_or_default();
-    (2..=32).contains(&id.len()) && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    (2..=32).contains(&id.len())
+        && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
         && !rest.is_empty()
 }
 

@@ -17,6 +17,12 @@ pub(crate) const RAMP: Keys = Keys { known: &["steps", "hold", "bake", "max_wait
 pub(crate) const STEP: Keys = Keys { known: &["share", "hold", "approval"], later: &[] };
 pub(crate) const SCHEDULE: Keys = Keys { known: &["start"], later: &["timezone", "windows", "freezes"] };
 
+/// A share is exact to this.
+const SMALLEST_PERCENT: f64 = 0.0001;
+
+/// A step for each percent.
+const MOST_STEPS: usize = 100;
+
 const NOT_A_TIME: &str = "write it as in 2026-12-01T09:00:00[Europe/Paris]";
 
 /// A ramp whose steps can be looked at although something else in it is wrong.
@@ -36,6 +42,7 @@ impl Ladder<'_> {
         for (step, at) in &self.steps {
             let Ok(realised) = realise(step.share, from, to) else { return };
             if let Some((share, weights)) = &before
+                && *share < step.share
                 && !rises(weights, &realised, to)
             {
                 let message = format!(
@@ -63,7 +70,7 @@ fn listed(realised: &Realised) -> String {
 
 pub(super) fn ladder<'a>(at: &Cursor<'a>) -> Read<Ladder<'a>> {
     let table = at.table(&RAMP)?;
-    let steps = table.required("steps", |at| at.some("a list of steps"));
+    let steps = table.required("steps", steps);
     let hold = table.required("hold", hold);
     let bake = table.optional("bake", Cursor::span);
     let max_wait = table.optional("max_wait", Cursor::span);
@@ -79,6 +86,14 @@ pub(super) fn ladder<'a>(at: &Cursor<'a>) -> Read<Ladder<'a>> {
     })();
     let ramp = ramp.and_then(|ramp| patient(ramp, at, &steps));
     Ok(Ladder { steps, ramp })
+}
+
+fn steps<'a>(at: &Cursor<'a>) -> Read<Vec<Cursor<'a>>> {
+    let items = at.some("a list of steps")?;
+    match items.len() {
+        0..=MOST_STEPS => Ok(items),
+        count => Err(at.refuse(format!("{count} steps are more than {MOST_STEPS}"), "take some out")),
+    }
 }
 
 fn read_steps<'a>(items: &[Cursor<'a>]) -> (Vec<(Step, Cursor<'a>)>, Read<()>) {
@@ -114,7 +129,7 @@ fn share(at: &Cursor<'_>) -> Read<Share> {
     // Rounding to the share's own precision undoes what floats cannot hold, and only that.
     if (share.percent() - percent).abs() > 1e-9 {
         let message = format!("{percent} has more than four decimals");
-        return Err(at.refuse(message, format!("write {share}", share = share.percent())));
+        return Err(at.refuse(message, format!("write {}", share.percent().max(SMALLEST_PERCENT))));
     }
     if share == Share::ZERO {
         return Err(at.refuse("a step of 0 percent moves nothing", hint));
@@ -212,7 +227,10 @@ fn not_in_zone(at: &Cursor<'_>, text: &str, local: jiff::civil::DateTime, zone: 
         }
         AmbiguousOffset::Fold { before, after } => {
             let message = format!("{local} comes twice in {name}: the clocks are put back then");
-            at.refuse(message, format!("say which, by its offset: {local}{before}[{name}] or {local}{after}[{name}]"))
+            at.refuse(
+                message,
+                format!("say which, by its offset: {local}{before}[{name}] or {local}{after}[{name}]"),
+            )
         }
         AmbiguousOffset::Unambiguous { offset } => {
             let message = format!("{} has another offset than {name} has then", quote(text));

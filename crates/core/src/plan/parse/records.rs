@@ -45,30 +45,35 @@ fn one<'a>(at: &Cursor<'a>, seen: &mut Seen<'a>) -> Read<Records> {
     });
     let (zone, name, types) = (zone?, name?, types?);
     let others = seen.entry((same_zone(&zone), RecordName::new(&name))).or_default();
+    let mut all = Ok(());
     for (record_type, at) in &types {
-        clash(*record_type, at, others, &name)?;
+        all = clash(*record_type, at, others, &name).and(all);
         others.push((*record_type, at.clone()));
     }
+    all?;
     Ok(Records { zone, name, types: types.into_iter().map(|(record_type, _)| record_type).collect() })
 }
 
-fn clash(record_type: RecordType, at: &Cursor<'_>, others: &[(RecordType, Cursor<'_>)], name: &str) -> Read<()> {
+fn clash(
+    record_type: RecordType,
+    at: &Cursor<'_>,
+    others: &[(RecordType, Cursor<'_>)],
+    name: &str,
+) -> Read<()> {
     for (other, there) in others {
         if *other == record_type {
             let message = format!("the group {name} {record_type} is named twice");
-            let hint = format!("it is at {} on line {} already: keep one of them", there.path(), there.line());
+            let hint =
+                format!("it is at {} on line {} already: keep one of them", there.path(), there.line());
             return Err(at.refuse(message, hint));
         }
         if *other == RecordType::Cname || record_type == RecordType::Cname {
-            let message = format!("{name} cannot have a CNAME and {} records", at_most_one(*other, record_type));
+            let beside = if *other == RecordType::Cname { record_type } else { *other };
+            let message = format!("{name} cannot have CNAME and {beside} records");
             return Err(at.refuse(message, "a CNAME stands alone: name the types that the zone has"));
         }
     }
     Ok(())
-}
-
-fn at_most_one(one: RecordType, other: RecordType) -> RecordType {
-    if one == RecordType::Cname { other } else { one }
 }
 
 fn name(at: &Cursor<'_>) -> Read<String> {
@@ -115,10 +120,11 @@ pub(super) fn sides(plan: &Table<'_>, from: &Side, to: &Side) -> Result<(), Note
         let message = format!("both sides together have {count} set identifiers");
         return Err(at.refuse(message, format!("a record group of Route 53 has at most {MOST_MEMBERS}")));
     }
-    let twice = to.keys().filter(|id| from.contains_key(*id));
-    let refused = twice.filter_map(|id| at.peek(id).map(|at| at.refuse(
-        format!("the set identifier {} is on both sides", quote(id)),
-        "each record set belongs to one side: take it out of from or of to",
-    )));
-    refused.last().map_or(Ok(()), Err)
+    let mut all = Ok(());
+    for (id, at) in to.keys().filter(|id| from.contains_key(*id)).filter_map(|id| Some((id, at.peek(id)?))) {
+        let message = format!("the set identifier {} is on both sides", quote(id));
+        let hint = "each record set belongs to one side: take it out of from or of to";
+        all = Err(at.refuse(message, hint));
+    }
+    all
 }

@@ -7,6 +7,7 @@ use toml::{
 
 use super::{
     Mistake, Mistakes,
+    cursor::MOST_MISTAKES,
     tree::{DEEPEST, Entry, Lines, Node, Place, Value, too_deep},
 };
 
@@ -14,13 +15,24 @@ pub(super) fn read(text: &str) -> Result<Node, Mistakes> {
     let lines = Lines::new(text);
     let (root, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let mistakes = errors.iter().map(|error| {
-            let place = error.span().map_or(Place::START, |span| lines.place(span.start));
-            Mistake::in_text(place, format!("this is not TOML: {}", error.message()))
-        });
-        return Err(Mistakes(mistakes.collect()));
+        return Err(mistakes(&errors, &lines));
     }
     Ok(Node { place: Place::START, value: table(root.get_ref(), &lines, 0)? })
+}
+
+/// One mistake can make the parser stumble many times over; a line says each thing once.
+fn mistakes(errors: &[toml::de::Error], lines: &Lines<'_>) -> Mistakes {
+    let mut mistakes: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            let place = error.span().map_or(Place::START, |span| lines.place(span.start));
+            Mistake::in_text(place, format!("this is not TOML: {}", error.message()))
+        })
+        .collect();
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    mistakes.dedup_by(|b, a| (a.line, &a.message) == (b.line, &b.message));
+    mistakes.truncate(MOST_MISTAKES);
+    Mistakes(mistakes)
 }
 
 fn table(table: &DeTable<'_>, lines: &Lines<'_>, depth: usize) -> Result<Value, Mistakes> {

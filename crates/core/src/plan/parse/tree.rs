@@ -41,19 +41,24 @@ impl Place {
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
+    ascii: bool,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Lines<'a> {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Lines { text, starts }
+        Lines { text, starts, ascii: text.is_ascii() }
     }
 
     pub(super) fn place(&self, offset: usize) -> Place {
         let line = self.starts.partition_point(|start| *start <= offset);
         let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let before = self.text.get(start..offset).unwrap_or_default();
-        Place { line: small(line), column: small(before.chars().count() + 1) }
+        let before = match self.text.get(start..offset) {
+            // Counting is too slow for every value of a long line.
+            Some(before) if !self.ascii => before.chars().count(),
+            Some(_) | None => offset.saturating_sub(start),
+        };
+        Place { line: small(line), column: small(before + 1) }
     }
 }
 

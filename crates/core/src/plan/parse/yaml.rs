@@ -3,7 +3,11 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Options, Spanned, options::DuplicateKeyPolicy, options::NonFiniteFloatPolicy};
+use serde_saphyr::{
+    Error, Location, Options, Spanned,
+    budget::BudgetBreach,
+    options::{DuplicateKeyPolicy, NonFiniteFloatPolicy},
+};
 
 use super::{
     Mistake, Mistakes,
@@ -16,9 +20,13 @@ const MOST_REPLAYED: usize = 10_000;
 pub(super) fn read(text: &str) -> Result<Node, Mistakes> {
     let Read(node) = serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let place = error.location().map_or(Place::START, place);
+        if matches!(&error, Error::Budget { breach: BudgetBreach::Documents { .. }, .. }) {
+            let message = "a plan is one document, and here another begins";
+            return Mistakes(vec![Mistake::in_text(place, message)]);
+        }
         let message = error.without_snippet().to_string();
         // The parser's own account of the place would be there twice.
-        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        let message = message.split_once(" at line ").map_or(message.as_str(), |(message, _)| message);
         Mistakes(vec![Mistake::in_text(place, format!("this is not YAML that can be read: {message}"))])
     })?;
     Ok(node)
