@@ -12,6 +12,10 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the world has to start at some time, and nobody above hands it one"
+    )]
     pub(crate) fn start() -> Self {
         Self {
             started: tokio::time::Instant::now(),

@@ -11,17 +11,18 @@ use serde::{Deserialize, Serialize};
 /// world.arm(Fault::next(FaultKind::Throttle).on("GetMetricData").times(3));
 /// world.arm(Fault::always(FaultKind::Outage));
 /// ```
+///
+/// In JSON the kind's own fields stand beside the others: `{"kind": "timeout_after_apply", "hold": 2.5}`; `times`
+/// left out means once, and null means until disarmed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "FaultForm")]
 pub struct Fault {
     /// What goes wrong.
     #[serde(flatten)]
     pub kind: FaultKind,
     /// Only calls of this operation, such as `ListResourceRecordSets`; otherwise every operation the kind can hit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
     /// How many calls; absent means until disarmed.
-    #[serde(default = "once", skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
 }
 
@@ -33,6 +34,8 @@ pub enum FaultKind {
     Throttle,
     /// 500 and nothing applied. Any operation.
     InternalError,
+    /// Applied, and then 500. Any operation.
+    InternalErrorAfterApply,
     /// 403 and nothing applied. Any operation.
     AccessDenied,
     /// The connection is dropped and nothing applied. Any operation.
@@ -129,6 +132,7 @@ impl Fault {
             | FaultKind::SeriesInternalError => operation == "GetMetricData",
             FaultKind::Throttle
             | FaultKind::InternalError
+            | FaultKind::InternalErrorAfterApply
             | FaultKind::AccessDenied
             | FaultKind::LostBeforeApply
             | FaultKind::LostAfterApply
@@ -164,6 +168,30 @@ impl Faults {
             }
         }
         Some(kind)
+    }
+}
+
+/// A fault as JSON gives it. `flatten` cannot refuse unknown fields; this can.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultForm {
+    kind: String,
+    operation: Option<String>,
+    #[serde(default = "once")]
+    times: Option<u32>,
+    hold: Option<f64>,
+    delay: Option<f64>,
+}
+
+impl TryFrom<FaultForm> for Fault {
+    type Error = serde_json::Error;
+
+    fn try_from(form: FaultForm) -> Result<Self, Self::Error> {
+        let FaultForm { kind, operation, times, hold, delay } = form;
+        let mut fields = serde_json::Map::from_iter([("kind".to_owned(), kind.into())]);
+        fields.extend(hold.map(|hold| ("hold".to_owned(), hold.into())));
+        fields.extend(delay.map(|delay| ("delay".to_owned(), delay.into())));
+        Ok(Self { kind: serde_json::from_value(fields.into())?, operation, times })
     }
 }
 
@@ -209,5 +237,27 @@ mod tests {
         assert_eq!(take(Service::Route53, "ChangeResourceRecordSets"), None);
         assert_eq!(take(Service::CloudWatch, "GetMetricData"), Some(FaultKind::Silence));
         assert_eq!(take(Service::CloudWatch, "GetMetricData"), Some(FaultKind::Silence));
+    }
+
+    #[test]
+    fn faults_are_read_from_json_and_typos_are_refused() {
+        let read = |text: &str| serde_json::from_str::<Fault>(text).ok();
+        let delay = Duration::from_millis(1_500);
+        assert_eq!(
+            read(r#"{"kind": "late_metrics", "delay": 1.5, "times": null}"#),
+            Some(Fault::always(FaultKind::LateMetrics { delay }))
+        );
+        assert_eq!(
+            read(r#"{"kind": "throttle", "operation": "GetChange", "times": 2}"#),
+            Some(Fault::next(FaultKind::Throttle).on("GetChange").times(2))
+        );
+        for bad in
+            [r#"{"kind": "throtle"}"#, r#"{"kind": "throttle", "tims": 2}"#, r#"{"kind": "late_metrics"}"#]
+        {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        let fault = Fault::next(FaultKind::DelayedArrival { delay });
+        let written = serde_json::to_string(&fault).unwrap_or_default();
+        assert_eq!(read(&written), Some(fault), "{written}");
     }
 }

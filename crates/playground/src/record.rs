@@ -128,7 +128,13 @@ impl Record {
     }
 
     /// A weighted alias to a load balancer, or to another name of a zone.
-    pub fn alias_weighted(name: &str, record_type: &str, set_identifier: &str, weight: u8, target: Alias) -> Self {
+    pub fn alias_weighted(
+        name: &str,
+        record_type: &str,
+        set_identifier: &str,
+        weight: u8,
+        target: Alias,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             record_type: record_type.to_owned(),

@@ -10,8 +10,12 @@ pub(crate) type Records = BTreeMap<RecordKey, Record>;
 pub(crate) type Effect = (RecordKey, Option<Record>);
 
 /// The four name servers every zone is given.
-pub(crate) const NAME_SERVERS: [&str; 4] =
-    ["ns-1.playground.example.", "ns-2.playground.example.", "ns-3.playground.example.", "ns-4.playground.example."];
+pub(crate) const NAME_SERVERS: [&str; 4] = [
+    "ns-1.playground.example.",
+    "ns-2.playground.example.",
+    "ns-3.playground.example.",
+    "ns-4.playground.example.",
+];
 
 #[derive(Debug)]
 pub(crate) struct Zone {

@@ -105,7 +105,10 @@ pub(crate) fn describe_alarms(state: &State, input: &Value) -> Result<Value, Api
 
 fn described(name: &str, alarm: &Alarm) -> Value {
     let mut members = alarm.definition.clone();
-    members.insert("AlarmArn".to_owned(), Value::text(format!("arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}")));
+    members.insert(
+        "AlarmArn".to_owned(),
+        Value::text(format!("arn:aws:cloudwatch:us-east-1:123456789012:alarm:{name}")),
+    );
     members.insert("StateValue".to_owned(), Value::text(&alarm.state));
     members.insert("StateReason".to_owned(), Value::text(&alarm.reason));
     members.insert("StateUpdatedTimestamp".to_owned(), Value::Time(alarm.updated_at));

@@ -42,9 +42,15 @@ fn value(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, minicbor::dec
             decoder.undefined()?;
             Value::Null
         }
-        Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => {
-            Value::Integer(decoder.i64()?)
-        }
+        Type::U8
+        | Type::U16
+        | Type::U32
+        | Type::U64
+        | Type::I8
+        | Type::I16
+        | Type::I32
+        | Type::I64
+        | Type::Int => Value::Integer(decoder.i64()?),
         Type::F16 => Value::Float(f64::from(decoder.f16()?)),
         Type::F32 => Value::Float(f64::from(decoder.f32()?)),
         Type::F64 => Value::Float(decoder.f64()?),
@@ -90,7 +96,11 @@ fn value(decoder: &mut Decoder<'_>, depth: usize) -> Result<Value, minicbor::dec
     })
 }
 
-fn more(decoder: &mut Decoder<'_>, length: Option<u64>, seen: usize) -> Result<bool, minicbor::decode::Error> {
+fn more(
+    decoder: &mut Decoder<'_>,
+    length: Option<u64>,
+    seen: usize,
+) -> Result<bool, minicbor::decode::Error> {
     match length {
         Some(length) => Ok((seen as u64) < length),
         None if decoder.datatype()? == Type::Break => {

@@ -1,15 +1,15 @@
 //! GetMetricData, PutMetricData and ListMetrics.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::ApiError;
-use super::metrics::{Measurement, MetricKey, Query, Statistic};
+use super::metrics::{Measurement, MetricKey};
+use super::query::{NamedQuery, queries};
 use super::value::Value;
 use crate::faults::FaultKind;
 use crate::world::State;
 
-const MAX_QUERIES: usize = 500;
 const MAX_DATAPOINTS: i64 = 100_800;
 const MAX_DATA: usize = 1_000;
 const MAX_VALUES: usize = 150;
@@ -37,7 +37,9 @@ pub(crate) fn put_metric_data(state: &mut State, input: &Value) -> Result<Value,
     for datum in data {
         let dimensions = datum.dimensions()?;
         if dimensions.len() > MAX_DIMENSIONS {
-            return Err(ApiError::invalid_value("The collection Dimensions must not have a size greater than 30."));
+            return Err(ApiError::invalid_value(
+                "The collection Dimensions must not have a size greater than 30.",
+            ));
         }
         let key = MetricKey {
             namespace: namespace.to_owned(),
@@ -67,14 +69,14 @@ pub(crate) fn get_metric_data(
     let start = input.time_at("StartTime")?.ok_or_else(|| ApiError::missing("StartTime"))?;
     let end = input.time_at("EndTime")?.ok_or_else(|| ApiError::missing("EndTime"))?;
     if start >= end {
-        return Err(ApiError::validation(
-            "The parameter StartTime must be less than the parameter EndTime.",
-        ));
+        return Err(ApiError::validation("The parameter StartTime must be less than the parameter EndTime."));
     }
     let ascending = match input.str_at("ScanBy")? {
         None | Some("TimestampDescending") => false,
         Some("TimestampAscending") => true,
-        Some(other) => return Err(ApiError::validation(format!("The value {other} for parameter ScanBy is invalid."))),
+        Some(other) => {
+            return Err(ApiError::validation(format!("The value {other} for parameter ScanBy is invalid.")));
+        }
     };
     let max_datapoints = input.int_at("MaxDatapoints")?.unwrap_or(MAX_DATAPOINTS);
     if !(1..=MAX_DATAPOINTS).contains(&max_datapoints) {
@@ -89,7 +91,12 @@ pub(crate) fn get_metric_data(
         _ => Duration::ZERO,
     };
     let now = state.clock.unix();
-    let mut page = Page { skip: skipped, left: usize::try_from(max_datapoints).unwrap_or(0), given: skipped, cut: false };
+    let mut page = Page {
+        skip: skipped,
+        left: usize::try_from(max_datapoints).unwrap_or(0),
+        given: skipped,
+        cut: false,
+    };
     let mut results = Vec::new();
     for query in queries.iter().filter(|query| query.returned) {
         let mut points = state.metrics.read(&query.query, start, end, now, late_by);
@@ -124,13 +131,6 @@ pub(crate) fn list_metrics(state: &State, input: &Value) -> Result<Value, ApiErr
         }
     }
     Ok(Value::structure([("Metrics", Some(Value::List(metrics)))]))
-}
-
-struct NamedQuery {
-    id: String,
-    label: String,
-    returned: bool,
-    query: Query,
 }
 
 /// The window of datapoints that this response may carry, over all series in their order.
@@ -184,85 +184,11 @@ fn result(query: &NamedQuery, points: Vec<(i64, f64)>, page: &mut Page, fault: O
     ])
 }
 
-fn queries(input: &Value) -> Result<Vec<NamedQuery>, ApiError> {
-    let sent = input.list_at("MetricDataQueries")?;
-    if sent.is_empty() {
-        return Err(ApiError::missing("MetricDataQueries"));
-    }
-    if sent.len() > MAX_QUERIES {
-        return Err(ApiError::validation(format!(
-            "The collection MetricDataQueries must not have a size greater than {MAX_QUERIES}."
-        )));
-    }
-    let mut ids = BTreeSet::new();
-    for (index, query) in sent.iter().enumerate() {
-        let id = query.required_str("Id")?;
-        if !is_id(id) {
-            return Err(ApiError::validation(format!(
-                "The value {id} for parameter MetricDataQueries.member.{}.Id is not matching the expected pattern \
-                 ^[a-z][a-zA-Z0-9_]*$.",
-                index + 1
-            )));
-        }
-        if !ids.insert(id) {
-            return Err(ApiError::validation("The values for parameter id in MetricDataQueries are not unique."));
-        }
-    }
-    let mut direct = BTreeMap::new();
-    for query in sent {
-        if let Some(stat) = query.get("MetricStat") {
-            direct.insert(query.required_str("Id")?, metric_stat(stat)?);
-        }
-    }
-    sent.iter().map(|query| named(query, &direct)).collect()
-}
-
-fn named(sent: &Value, direct: &BTreeMap<&str, Query>) -> Result<NamedQuery, ApiError> {
-    let id = sent.required_str("Id")?;
-    let expression = sent.str_at("Expression")?;
-    let query = match (direct.get(id), expression) {
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(ApiError::validation(format!(
-                "Either MetricStat or Expression must be specified for query {id}, and not both."
-            )));
-        }
-        (Some(query), None) => query.clone(),
-        (None, Some(expression)) => direct.get(expression.trim()).cloned().ok_or_else(|| {
-            ApiError::validation(format!(
-                "Error in expression '{id}': metric math is not emulated by this playground, only the id of another \
-                 query is"
-            ))
-        })?,
-    };
-    Ok(NamedQuery {
-        id: id.to_owned(),
-        label: sent.str_at("Label")?.unwrap_or(&query.key.name).to_owned(),
-        returned: sent.bool_at("ReturnData")?.unwrap_or(true),
-        query,
-    })
-}
-
-fn metric_stat(stat: &Value) -> Result<Query, ApiError> {
-    let metric = stat.get("Metric").ok_or_else(|| ApiError::missing("MetricStat.Metric"))?;
-    let period = stat.int_at("Period")?.ok_or_else(|| ApiError::missing("MetricStat.Period"))?;
-    if !(matches!(period, 1 | 5 | 10 | 20 | 30) || (period > 0 && period % 60 == 0)) {
-        return Err(ApiError::validation("The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60."));
-    }
-    Ok(Query {
-        key: MetricKey {
-            namespace: metric.required_str("Namespace")?.to_owned(),
-            name: metric.required_str("MetricName")?.to_owned(),
-            dimensions: metric.dimensions()?,
-        },
-        period,
-        statistic: Statistic::parse(stat.required_str("Stat")?)?,
-    })
-}
-
 fn measurement(datum: &Value) -> Result<Measurement, ApiError> {
     let values = datum.list_at("Values")?;
-    let kinds =
-        usize::from(!values.is_empty()) + usize::from(datum.get("Value").is_some()) + usize::from(datum.get("StatisticValues").is_some());
+    let kinds = usize::from(!values.is_empty())
+        + usize::from(datum.get("Value").is_some())
+        + usize::from(datum.get("StatisticValues").is_some());
     if kinds != 1 {
         return Err(ApiError::combination(
             "Exactly one of Value, Values and StatisticValues must be specified for each datum.",
@@ -329,12 +255,9 @@ fn message(code: &str, text: &str) -> Value {
     Value::structure([("Code", Some(Value::text(code))), ("Value", Some(Value::text(text)))])
 }
 
-fn is_id(id: &str) -> bool {
-    let mut characters = id.chars();
-    characters.next().is_some_and(|first| first.is_ascii_lowercase())
-        && characters.all(|other| other.is_ascii_alphanumeric() || other == '_')
-}
-
 fn offset_of(token: &str) -> Result<usize, ApiError> {
-    token.strip_prefix("playground-").and_then(|offset| offset.parse().ok()).ok_or_else(ApiError::invalid_token)
+    token
+        .strip_prefix("playground-")
+        .and_then(|offset| offset.parse().ok())
+        .ok_or_else(ApiError::invalid_token)
 }

@@ -27,12 +27,7 @@ impl ApiError {
     }
 
     pub(crate) fn invalid_value(message: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidParameterValueException",
-            "InvalidParameterValue",
-            message,
-        )
+        Self::new(StatusCode::BAD_REQUEST, "InvalidParameterValueException", "InvalidParameterValue", message)
     }
 
     pub(crate) fn missing(name: &str) -> Self {

@@ -37,8 +37,8 @@ fn write(value: &Value) -> serde_json::Value {
         Value::Float(value) | Value::Time(value) => (*value).into(),
         Value::Text(text) => text.clone().into(),
         Value::List(items) => items.iter().map(write).collect(),
-        Value::Map(members) => {
-            serde_json::Value::Object(members.iter().map(|(name, member)| (name.clone(), write(member))).collect())
-        }
+        Value::Map(members) => serde_json::Value::Object(
+            members.iter().map(|(name, member)| (name.clone(), write(member))).collect(),
+        ),
     }
 }

@@ -64,10 +64,7 @@ impl Metrics {
         let delay = self.delay_of(&key.namespace, &key.name);
         let points = self.series.entry(key).or_default();
         let second = at.floor() as i64;
-        points
-            .entry(second)
-            .or_default()
-            .push(Point { visible_at: at + delay.as_secs_f64(), measurement });
+        points.entry(second).or_default().push(Point { visible_at: at + delay.as_secs_f64(), measurement });
         let kept_from = second.saturating_sub(i64::try_from(self.retention.as_secs()).unwrap_or(i64::MAX));
         while points.first_key_value().is_some_and(|(oldest, _)| *oldest < kept_from) {
             points.pop_first();
@@ -99,9 +96,9 @@ impl Metrics {
             if bucket as f64 >= end {
                 break;
             }
-            let visible = points.iter().filter(|point| {
-                point.visible_at.max(*second as f64 + extra_delay.as_secs_f64()) <= seen_at
-            });
+            let visible = points
+                .iter()
+                .filter(|point| point.visible_at.max(*second as f64 + extra_delay.as_secs_f64()) <= seen_at);
             buckets.entry(bucket).or_default().extend(visible.map(|point| &point.measurement));
         }
         buckets
@@ -111,7 +108,8 @@ impl Metrics {
     }
 
     fn delay_of(&self, namespace: &str, metric: &str) -> Duration {
-        let lookup = |metric: Option<&str>| self.delays.get(&(namespace.to_owned(), metric.map(str::to_owned)));
+        let lookup =
+            |metric: Option<&str>| self.delays.get(&(namespace.to_owned(), metric.map(str::to_owned)));
         lookup(Some(metric)).or_else(|| lookup(None)).copied().unwrap_or_default()
     }
 }
@@ -129,13 +127,16 @@ impl Statistic {
                 .and_then(|percent| percent.parse::<f64>().ok())
                 .filter(|percent| (0.0..=100.0).contains(percent))
                 .map(Self::Percentile)
-                .ok_or_else(|| ApiError::validation(format!("The value {other} for parameter Stat is not supported."))),
+                .ok_or_else(|| {
+                    ApiError::validation(format!("The value {other} for parameter Stat is not supported."))
+                }),
         }
     }
 
     /// `None` when there is nothing to say, as for the percentile of summaries.
     fn of(self, measurements: &[&Measurement]) -> Option<f64> {
-        let summaries: Vec<Summary> = measurements.iter().filter_map(|measurement| measurement.summary()).collect();
+        let summaries: Vec<Summary> =
+            measurements.iter().filter_map(|measurement| measurement.summary()).collect();
         let count: f64 = summaries.iter().map(|summary| summary.count).sum();
         if summaries.is_empty() || count <= 0.0 {
             return None;

@@ -9,11 +9,14 @@ mod data;
 mod error;
 mod json;
 mod metrics;
+mod query;
 mod server;
 mod value;
 
 pub(crate) use alarms::Alarms;
 pub(crate) use metrics::{Measurement, MetricKey, Metrics};
+#[cfg(test)]
+pub(crate) use metrics::{Query, Statistic};
 pub(crate) use server::serve;
 
 /// Dimensions of a metric, by name.

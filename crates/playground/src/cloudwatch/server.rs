@@ -37,7 +37,8 @@ pub(crate) async fn serve(world: World, path: &str, headers: &HeaderMap, body: V
     };
     world.notify();
     let perform = || {
-        let outcome = decoded(protocol, headers, body).and_then(|input| perform(&world, &operation, &input, fault.as_ref()));
+        let outcome = decoded(protocol, headers, body)
+            .and_then(|input| perform(&world, &operation, &input, fault.as_ref()));
         world.notify();
         outcome
     };
@@ -47,6 +48,10 @@ pub(crate) async fn serve(world: World, path: &str, headers: &HeaderMap, body: V
         Some(FaultKind::AccessDenied) => Err(ApiError::access_denied(&operation)),
         Some(FaultKind::LostBeforeApply) => return Hangup::response(),
         Some(FaultKind::TimeoutBeforeApply { hold }) => return hang_up_after(hold).await,
+        Some(FaultKind::InternalErrorAfterApply) => {
+            let _ = perform();
+            Err(ApiError::internal())
+        }
         Some(FaultKind::LostAfterApply) => {
             // Only what was put matters; nobody hears the answer.
             let _ = perform();
@@ -61,7 +66,12 @@ pub(crate) async fn serve(world: World, path: &str, headers: &HeaderMap, body: V
     answer(protocol, outcome)
 }
 
-fn perform(world: &World, operation: &str, input: &Value, fault: Option<&FaultKind>) -> Result<Value, ApiError> {
+fn perform(
+    world: &World,
+    operation: &str,
+    input: &Value,
+    fault: Option<&FaultKind>,
+) -> Result<Value, ApiError> {
     let mut state = world.lock();
     match operation {
         "PutMetricData" => data::put_metric_data(&mut state, input),

@@ -20,12 +20,7 @@ pub(crate) enum Value {
 impl Value {
     /// A structure without its absent members.
     pub(crate) fn structure<const N: usize>(members: [(&str, Option<Value>); N]) -> Self {
-        Self::Map(
-            members
-                .into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-                .collect(),
-        )
+        Self::Map(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
     }
 
     pub(crate) fn text(text: impl Into<String>) -> Self {
@@ -34,10 +29,8 @@ impl Value {
 
     /// A member that is present and not null.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        match self {
-            Self::Map(members) => members.get(name).filter(|value| **value != Self::Null),
-            _ => None,
-        }
+        let Self::Map(members) = self else { return None };
+        members.get(name).filter(|value| **value != Self::Null)
     }
 
     pub(crate) fn str_at(&self, name: &str) -> Result<Option<&str>, ApiError> {
@@ -81,7 +74,7 @@ impl Value {
         match self {
             Self::Integer(value) => Some(*value as f64),
             Self::Float(value) => Some(*value),
-            _ => None,
+            Self::Null | Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::Map(_) | Self::Time(_) => None,
         }
     }
 

@@ -53,12 +53,8 @@ pub(crate) fn evaluate(
     changes: &[Change],
 ) -> Result<Vec<Effect>, Vec<String>> {
     let mut errors = over_limits(changes);
-    let mut batch = Batch {
-        working: records.clone(),
-        touched: BTreeMap::new(),
-        deleted: BTreeSet::new(),
-        surroundings,
-    };
+    let mut batch =
+        Batch { working: records.clone(), touched: BTreeMap::new(), deleted: BTreeSet::new(), surroundings };
     for change in changes {
         if let Err(error) = batch.apply(change) {
             errors.push(error);
@@ -84,7 +80,10 @@ impl Batch<'_> {
             Action::Delete => self.delete(key, &change.record),
             Action::Create => {
                 if self.working.contains_key(&key) {
-                    return Err(format!("Tried to create {} but it already exists", described(&change.record)));
+                    return Err(format!(
+                        "Tried to create {} but it already exists",
+                        described(&change.record)
+                    ));
                 }
                 self.put(key, &change.record)
             }
@@ -131,12 +130,15 @@ impl Batch<'_> {
             return Err(format!("RRSet with DNS name {name} is not permitted in zone {zone}"));
         }
         if record_type == "CNAME" && name == zone {
-            return Err(format!("RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone}"));
+            return Err(format!(
+                "RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {zone}"
+            ));
         }
         if record_type == "SOA" && name != zone {
             return Err(format!("RRSet of type SOA with DNS name {name} is not permitted in zone {zone}"));
         }
-        let others = self.working.values().filter(|other| other.name == *name && other.record_type != *record_type);
+        let others =
+            self.working.values().filter(|other| other.name == *name && other.record_type != *record_type);
         for other in others {
             if record_type == "CNAME" {
                 return Err(format!(
@@ -200,7 +202,10 @@ impl Batch<'_> {
             if let (Some(ttl), Some(other_ttl)) = (record.ttl, other.ttl)
                 && ttl != other_ttl
             {
-                return Err(format!("{head} cannot be created as {} sets must contain the same TTL.", policy.word()));
+                return Err(format!(
+                    "{head} cannot be created as {} sets must contain the same TTL.",
+                    policy.word()
+                ));
             }
         }
         if group.len() >= MAX_GROUP {
@@ -263,7 +268,8 @@ fn over_limits(changes: &[Change]) -> Vec<String> {
 }
 
 fn described(record: &Record) -> String {
-    let identifier = record.set_identifier.as_ref().map(|id| format!(", set-identifier='{id}'")).unwrap_or_default();
+    let identifier =
+        record.set_identifier.as_ref().map(|id| format!(", set-identifier='{id}'")).unwrap_or_default();
     format!("resource record set [name='{}', type='{}'{identifier}]", record.name, record.record_type)
 }
 

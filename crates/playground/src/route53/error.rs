@@ -71,7 +71,9 @@ impl ApiError {
         Self::new(
             StatusCode::FORBIDDEN,
             "AccessDenied",
-            format!("User: arn:aws:iam::123456789012:user/playground is not authorized to perform: route53:{operation}"),
+            format!(
+                "User: arn:aws:iam::123456789012:user/playground is not authorized to perform: route53:{operation}"
+            ),
         )
     }
 }

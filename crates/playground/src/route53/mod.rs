@@ -9,6 +9,7 @@ mod render;
 mod server;
 pub(crate) mod values;
 mod xml;
+mod zones;
 
 pub use changes::{Action, Change};
 pub(crate) use changes::{Surroundings, evaluate};

@@ -30,15 +30,22 @@ pub(crate) fn canonical(name: &str) -> Result<String, NameError> {
         if label.len() > 63 {
             return Err(NameError::LabelTooLong(name.to_owned()));
         }
-        for byte in label {
-            match byte {
-                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => written.push(char::from(*byte)),
-                other => written.push_str(&format!("\\{other:03o}")),
-            }
-        }
-        written.push('.');
+        written.push_str(&escaped_label(label));
     }
     Ok(written)
+}
+
+/// A label as Route 53 writes it, with its dot.
+pub(crate) fn escaped_label(label: &[u8]) -> String {
+    let mut written = String::with_capacity(label.len() + 1);
+    for byte in label {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => written.push(char::from(*byte)),
+            other => written.push_str(&format!("\\{other:03o}")),
+        }
+    }
+    written.push('.');
+    written
 }
 
 /// The bytes by which Route 53 orders names: labels reversed, escapes undone, every label ended by a dot.
@@ -64,7 +71,8 @@ pub(crate) fn parent(canonical: &str) -> Option<&str> {
     (!rest.is_empty()).then_some(rest)
 }
 
-fn labels(name: &str) -> Result<Vec<Vec<u8>>, NameError> {
+/// The labels' bytes, lower-cased, escapes undone.
+pub(crate) fn labels(name: &str) -> Result<Vec<Vec<u8>>, NameError> {
     let trimmed = name.strip_suffix('.').unwrap_or(name);
     if trimmed.is_empty() {
         return Err(NameError::Empty);
@@ -123,11 +131,23 @@ mod tests {
 
     #[test]
     fn names_sort_by_their_labels_reversed() {
-        let mut names = ["www.example.com.", "example.com.", "\\052.example.com.", "a.www.example.com.", "b.example.com."];
+        let mut names = [
+            "www.example.com.",
+            "example.com.",
+            "\\052.example.com.",
+            "a.www.example.com.",
+            "b.example.com.",
+        ];
         names.sort_by_key(|name| sort_key(name));
         assert_eq!(
             names,
-            ["example.com.", "\\052.example.com.", "b.example.com.", "www.example.com.", "a.www.example.com."]
+            [
+                "example.com.",
+                "\\052.example.com.",
+                "b.example.com.",
+                "www.example.com.",
+                "a.www.example.com."
+            ]
         );
     }
 

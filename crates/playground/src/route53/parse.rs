@@ -35,10 +35,16 @@ pub(crate) fn root(body: &[u8], expected: &str, first: &str) -> Result<Element, 
 
 pub(crate) fn change_batch(body: &[u8]) -> Result<ChangeBatch, ApiError> {
     let root = root(body, "ChangeResourceRecordSetsRequest", "ChangeBatch")?;
-    let batch = root.child("ChangeBatch").ok_or_else(|| incomplete("ChangeResourceRecordSetsRequest", "ChangeBatch"))?;
+    let batch = root
+        .child("ChangeBatch")
+        .ok_or_else(|| incomplete("ChangeResourceRecordSetsRequest", "ChangeBatch"))?;
     let comment = batch.text_of("Comment").map(str::to_owned);
     if comment.as_ref().is_some_and(|comment| comment.chars().count() > MAX_COMMENT) {
-        return Err(constraint("Comment", "changeBatch.comment", "Member must have length less than or equal to 256"));
+        return Err(constraint(
+            "Comment",
+            "changeBatch.comment",
+            "Member must have length less than or equal to 256",
+        ));
     }
     let changes = batch.child("Changes").ok_or_else(|| incomplete("ChangeBatch", "Changes"))?;
     if changes.children.is_empty() {
@@ -76,7 +82,9 @@ fn change(position: usize, element: &Element) -> Result<Change, ApiError> {
 
 fn record(set: &Element, path: &str) -> Result<Record, ApiError> {
     if let Some(name) = NOT_EMULATED.iter().find(|name| set.child(name).is_some()) {
-        return Err(ApiError::invalid_input(format!("Invalid request: {name} is not emulated by this playground")));
+        return Err(ApiError::invalid_input(format!(
+            "Invalid request: {name} is not emulated by this playground"
+        )));
     }
     let name = set.text_of("Name").ok_or_else(|| incomplete("ResourceRecordSet", "Name"))?;
     let record_type = set.text_of("Type").ok_or_else(|| incomplete("ResourceRecordSet", "Type"))?;
@@ -99,7 +107,9 @@ fn record(set: &Element, path: &str) -> Result<Record, ApiError> {
     }
     let values = set
         .child("ResourceRecords")
-        .map(|list| list.children.iter().filter_map(|value| value.text_of("Value")).map(str::to_owned).collect())
+        .map(|list| {
+            list.children.iter().filter_map(|value| value.text_of("Value")).map(str::to_owned).collect()
+        })
         .unwrap_or_default();
     Ok(Record {
         name: canonical(name)?,
@@ -170,7 +180,9 @@ fn check_shape(action: Action, record: &Record) -> Result<(), ApiError> {
     .count();
     match (&record.set_identifier, policies) {
         (None, 0) | (Some(_), 1) => Ok(()),
-        (None, _) => Err(ApiError::invalid_input(format!("Invalid request: Missing field 'SetIdentifier' in {change}"))),
+        (None, _) => Err(ApiError::invalid_input(format!(
+            "Invalid request: Missing field 'SetIdentifier' in {change}"
+        ))),
         (Some(_), count) => Err(ApiError::invalid_input(format!(
             "Invalid request: Expected exactly one of [Weight, Region, Failover, GeoLocation, or MultiValueAnswer], \
              but found {} in {change}",
@@ -179,7 +191,13 @@ fn check_shape(action: Action, record: &Record) -> Result<(), ApiError> {
     }
 }
 
-fn integer(set: &Element, tag: &str, path: &str, member: &str, maximum: i64) -> Result<Option<i64>, ApiError> {
+fn integer(
+    set: &Element,
+    tag: &str,
+    path: &str,
+    member: &str,
+    maximum: i64,
+) -> Result<Option<i64>, ApiError> {
     let Some(text) = set.text_of(tag) else { return Ok(None) };
     let path = format!("{path}.{member}");
     match text.parse::<i64>() {
@@ -194,9 +212,11 @@ fn integer(set: &Element, tag: &str, path: &str, member: &str, maximum: i64) -> 
     }
 }
 
-pub(crate) fn canonical(name: &str) -> Result<String, ApiError> {
+fn canonical(name: &str) -> Result<String, ApiError> {
     names::canonical(name).map_err(|error| {
-        ApiError::invalid_batch(vec![format!("FATAL problem: DomainLabelInvalid ({error}) encountered with '{name}'")])
+        ApiError::invalid_batch(vec![format!(
+            "FATAL problem: DomainLabelInvalid ({error}) encountered with '{name}'"
+        )])
     })
 }
 

@@ -2,17 +2,19 @@
 
 use super::error::ApiError;
 use super::xml::Writer;
+use crate::BatchErrorForm;
 use crate::clock::Clock;
 use crate::record::Record;
 use crate::world::ChangeState;
 use crate::zone::{NAME_SERVERS, Zone};
-use crate::BatchErrorForm;
 
 pub(crate) fn error(error: &ApiError, form: BatchErrorForm, request_id: &str) -> String {
     let listed = form == BatchErrorForm::Listed && !error.messages.is_empty();
     let list = |out: &mut Writer| {
         if listed {
-            out.nested("messages", |out| error.messages.iter().for_each(|message| out.leaf("Message", message)));
+            out.nested("messages", |out| {
+                error.messages.iter().for_each(|message| out.leaf("Message", message))
+            });
         }
     };
     Writer::document("ErrorResponse", |out| {

@@ -39,6 +39,10 @@ pub(crate) async fn serve(world: World, method: Method, uri: Uri, body: Vec<u8>)
             handlers::record_lost(&world, &call);
             hang_up_after(hold).await
         }
+        FaultKind::InternalErrorAfterApply => {
+            answered(&world, &call, false);
+            refused(&world, &ApiError::internal())
+        }
         FaultKind::LostAfterApply => {
             answered(&world, &call, false);
             Hangup::response()

@@ -7,8 +7,8 @@ use hickory_proto::rr::{RData, RecordType};
 
 /// Types Route 53 knows.
 pub(crate) const TYPES: [&str; 17] = [
-    "SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS", "TLSA", "SSHFP",
-    "SVCB", "HTTPS",
+    "SOA", "A", "TXT", "NS", "CNAME", "MX", "NAPTR", "PTR", "SRV", "SPF", "AAAA", "CAA", "DS", "TLSA",
+    "SSHFP", "SVCB", "HTTPS",
 ];
 
 /// What is wrong with a value, as Route 53 says it; `None` when it is fine.
@@ -133,7 +133,10 @@ mod tests {
             match refused_with {
                 None => assert_eq!(refused, None, "{record_type} {value}"),
                 Some(part) => {
-                    assert!(refused.as_deref().is_some_and(|text| text.contains(part)), "{value}: {refused:?}");
+                    assert!(
+                        refused.as_deref().is_some_and(|text| text.contains(part)),
+                        "{value}: {refused:?}"
+                    );
                 }
             }
         }
