@@ -123,7 +123,7 @@ pub fn decide(shift: &Shift, seen: &Observation, rules: &Rules, now: Timestamp) 
         .iter()
         .map(|gate| gate::judge(gate, seen.gates.get(&gate.name), standing, now))
         .collect();
-    let look = Look { shift, seen, rules, now, gates };
+    let look = Look { shift, seen, rules, now, standing, gates };
     let verge = look.verge();
     let report = look.report();
     let (happened, effects, wake) = match verge {
@@ -141,6 +141,7 @@ struct Look<'a> {
     seen: &'a Observation,
     rules: &'a Rules,
     now: Timestamp,
+    standing: Standing,
     gates: Vec<GateReport>,
 }
 
@@ -241,7 +242,9 @@ impl Look<'_> {
     }
 
     fn report(&self) -> Report {
-        let observed = self.gates.iter().find_map(gate::observed_share);
+        let observed = self.shift.plan.gates.iter().find_map(|gate| {
+            gate::observed_share(gate, self.seen.gates.get(&gate.name)?, self.standing, self.now)
+        });
         Report { gates: self.gates.clone(), observed, next: self.next() }
     }
 

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::source::{MetricQuery, Point, periods, queries};
-use crate::plan::Gate;
+use crate::{Share, plan::Gate};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +88,13 @@ pub struct GateReport {
 /// gather requests at a small share, short enough that an old failure does not hide a recovery.
 pub const RECENT_PERIODS: i32 = 5;
 
+/// Periods in the observed share: resolvers choose a side once in a TTL, so that it takes some for the choices to
+/// even out.
+const OBSERVED_PERIODS: i32 = 10;
+
+/// Likewise while the traffic follows new weights: enough to have a number, few enough to see it move.
+const UNSETTLED_PERIODS: i32 = 2;
+
 /// Closed periods without a datapoint after which the data count as missing rather than sparse.
 const MISSING_PERIODS: i32 = 3;
 
@@ -107,7 +114,8 @@ pub fn judge(gate: &Gate, data: Option<&GateData>, standing: Standing, now: Time
         min_requests: gate.min_requests,
     };
     let (verdict, code, sentence) = match data {
-        None => (Verdict::Hold, "no_data", "no metrics have been read yet".to_owned()),
+        // The first read is on its way: nothing is odd, and nothing passes.
+        None => (Verdict::Wait, "unread", "no metrics have been read yet".to_owned()),
         Some(data) => weigh(gate, data, standing, now, &mut report),
     };
     report.verdict = verdict;
@@ -116,11 +124,21 @@ pub fn judge(gate: &Gate, data: Option<&GateData>, standing: Standing, now: Time
     report
 }
 
-/// The share of requests that reached the `to` side in the newest periods; `None` where it cannot be known.
-pub fn observed_share(report: &GateReport) -> Option<crate::Share> {
-    let from = report.recent_from?;
-    let whole = report.recent.requests + from.requests;
-    (whole > 0).then(|| crate::Share::of(report.recent.requests, whole))
+/// The share of requests that reached the `to` side lately: since the traffic settled, or just now while it has not.
+/// `None` where it cannot be known.
+pub fn observed_share(gate: &Gate, data: &GateData, standing: Standing, now: Timestamp) -> Option<Share> {
+    let from_source = gate.error_rate.from.as_ref()?;
+    let newest = if standing.settled_at.is_some() { OBSERVED_PERIODS } else { UNSETTLED_PERIODS };
+    let settled = standing.settled_at.unwrap_or(Timestamp::MIN);
+    let lately = |side: &Fetched, period: SignedDuration| {
+        let since = now - gate.metric_delay.0 - period * newest;
+        // The period in which it settled counts while there is no newer one.
+        sum(&side.periods, |p| p.start >= since && p.start + period > settled)
+    };
+    let to = lately(&data.to, gate.error_rate.to.period());
+    let from = lately(data.from.as_ref()?, from_source.period());
+    let whole = to.requests + from.requests;
+    (whole > 0).then(|| Share::of(to.requests, whole))
 }
 
 fn weigh(

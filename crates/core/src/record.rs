@@ -41,7 +41,7 @@ pub struct RecordName(String);
 impl RecordName {
     pub fn new(name: &str) -> RecordName {
         let mut bytes = Vec::with_capacity(name.len());
-        let mut rest = name.strip_suffix('.').unwrap_or(name).as_bytes();
+        let mut rest = name.trim_end_matches('.').as_bytes();
         while let Some((&first, tail)) = rest.split_first() {
             rest = tail;
             if first == b'\\'

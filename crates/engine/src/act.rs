@@ -107,7 +107,9 @@ impl Context {
                 let text = error.to_string();
                 match error {
                     SubmitError::Refused(_) => vec![Happened::Refused { generation, zone, error: text }],
-                    SubmitError::Unanswered(_) => vec![Happened::Unanswered { generation, zone, error: text }],
+                    SubmitError::Unanswered(_) => {
+                        vec![Happened::Unanswered { generation, zone, error: text }]
+                    }
                     SubmitError::Denied(_)
                     | SubmitError::NoSuchZone(_)
                     | SubmitError::Throttled(_)

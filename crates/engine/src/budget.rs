@@ -23,7 +23,8 @@ impl Budgets {
     pub(crate) fn new<'a>(accounts: impl IntoIterator<Item = &'a str>, requests_per_second: u32) -> Budgets {
         let rate = NonZeroU32::new(requests_per_second).unwrap_or(NonZeroU32::MIN);
         // Twice the rate at once: a step of a few zones should not wait for seconds.
-        let quota = Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
+        let quota =
+            Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
         let limiters =
             accounts.into_iter().map(|name| (name.to_owned(), RateLimiter::direct(quota))).collect();
         Budgets { limiters, clock: DefaultClock::default() }

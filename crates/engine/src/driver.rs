@@ -4,7 +4,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crossfade_core::{decide::Rules, report::Report};
-use crossfade_ports::store::Installation;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     sync::Notify,
@@ -27,8 +26,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// Metrics are not asked for more often than this, however short a gate's periods are.
 const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
 
-pub(crate) async fn drive(engine: Engine, installation: Installation, shutdown: CancellationToken) {
-    let Engine { store, accounts, clock, poke, vitals, settings, probe } = engine;
+pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
+    let Engine { store, accounts, clock, poke, vitals, settings, probe, installation } = engine;
     let rules = Rules {
         owner: installation.id,
         epoch: installation.epoch,
@@ -124,7 +123,9 @@ impl Driver {
         for (name, version) in active {
             match self.places.get_mut(&name) {
                 None => self.arrived(&name).await,
-                Some(Place::Here { slot, due }) if slot.shift.version != version && slot.unsaved.is_empty() => {
+                Some(Place::Here { slot, due })
+                    if slot.shift.version != version && slot.unsaved.is_empty() =>
+                {
                     slot.stale = true;
                     *due = Some(Instant::now());
                 }
@@ -158,7 +159,8 @@ impl Driver {
             if *due > now {
                 continue;
             }
-            let away = Place::Away { version: slot.shift.version, outdated: slot.outdated.clone(), again: false };
+            let away =
+                Place::Away { version: slot.shift.version, outdated: slot.outdated.clone(), again: false };
             let Place::Here { mut slot, .. } = std::mem::replace(place, away) else { continue };
             let context = self.context.clone();
             self.rounds.spawn(async move {

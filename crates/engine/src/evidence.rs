@@ -72,7 +72,8 @@ impl Evidence {
             let mut kept = self.kept();
             kept.retain(|key, _| wanted.contains_key(key));
             for (key, from) in &wanted {
-                let again = now - READ_AGAIN.max(SignedDuration::from_secs(i64::from(key.query.period_seconds)) * 10);
+                let again =
+                    now - READ_AGAIN.max(SignedDuration::from_secs(i64::from(key.query.period_seconds)) * 10);
                 let since = match kept.get(key) {
                     Some(kept) if kept.from <= *from && kept.incomplete.is_none() => again.max(*from),
                     Some(_) | None => *from,
@@ -81,13 +82,20 @@ impl Evidence {
             }
         }
         for ((account, since), queries) in reads {
-            let Some(metrics) = accounts.get(&account).map(|account| account.metrics.clone()) else { continue };
+            let Some(metrics) = accounts.get(&account).map(|account| account.metrics.clone()) else {
+                continue;
+            };
             let answers = metrics.read(&queries, since, now).await;
             let complete = answers.values().all(|series| series.incomplete.is_none());
             let mut kept = self.kept();
             for (query, series) in answers {
                 if let Some(why) = &series.incomplete {
-                    tracing::warn!(metric.name = query.metric, metric.namespace = query.namespace, why, "metrics are incomplete");
+                    tracing::warn!(
+                        metric.name = query.metric,
+                        metric.namespace = query.namespace,
+                        why,
+                        "metrics are incomplete"
+                    );
                 }
                 let key = Key { account: account.clone(), query };
                 let from = wanted.get(&key).copied().unwrap_or(since);

@@ -22,7 +22,7 @@ mod slot;
 
 use std::{sync::Arc, time::Duration};
 
-use crossfade_ports::{Accounts, Clock, Poke, Store, StoreError, Vitals};
+use crossfade_ports::{Accounts, Clock, Poke, Store, Vitals, store::Installation};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::probe::{Point, Probe};
@@ -67,13 +67,13 @@ pub struct Engine {
     pub vitals: Vitals,
     pub settings: Settings,
     pub probe: Probe,
+    /// Who writes, as fences say it.
+    pub installation: Installation,
 }
 
 impl Engine {
-    /// Runs until it is cancelled; fails only when the store does not answer at the start.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
-        let installation = self.store.begin_epoch().await?;
-        driver::drive(self, installation, shutdown).await;
-        Ok(())
+    /// Runs until it is cancelled.
+    pub async fn run(self, shutdown: CancellationToken) {
+        driver::drive(self, shutdown).await;
     }
 }

@@ -132,7 +132,11 @@ impl Context {
                 Committed::Done
             }
             Err(StoreError::Conflict { .. }) => {
-                if self.reload(slot).await { Committed::Reloaded } else { Committed::Failed }
+                if self.reload(slot).await {
+                    Committed::Reloaded
+                } else {
+                    Committed::Failed
+                }
             }
             Err(error) => {
                 self.store_failed(&error);
@@ -191,7 +195,9 @@ impl Context {
     /// An idle shift's zone is read now and then, so that somebody else's edit is seen before the next step.
     fn plan_read_back(&self, slot: &mut Slot, now: Timestamp) {
         if is_watched(&slot.shift) {
-            let due = slot.oldest_read().map_or(now, |read| read.saturating_add(self.read_back_every()).unwrap_or(now));
+            let due = slot
+                .oldest_read()
+                .map_or(now, |read| read.saturating_add(self.read_back_every()).unwrap_or(now));
             // One that is overdue was not read because the budget is spent.
             let due = due.max(now + SOON);
             slot.wake = Some(slot.wake.map_or(due, |wake| wake.min(due)));

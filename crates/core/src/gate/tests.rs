@@ -130,7 +130,7 @@ fn incomplete_or_stale_data_can_fail_but_not_pass() {
     let stale = |rows| GateData { fetched_at: minutes_ago(3), ..data(rows) };
     check(&stale(good), standing(), Verdict::Hold, "no_data");
     check(&stale(bad), standing(), Verdict::Fail, "errors");
-    assert_eq!(judge(&gate(), None, standing(), now()).verdict, Verdict::Hold);
+    assert_eq!(judge(&gate(), None, standing(), now()).verdict, Verdict::Wait);
 }
 
 #[test]
@@ -143,6 +143,19 @@ fn before_the_first_step_the_metrics_have_to_be_readable() {
     let mut broken = data(&[]);
     broken.to.incomplete = Some("Forbidden".to_owned());
     check(&broken, nowhere, Verdict::Hold, "no_data");
+}
+
+#[test]
+fn the_observed_share_is_of_the_settled_traffic() {
+    let share = |to: &[Row], from: &[Row], standing| {
+        let data = GateData { from: Some(fetched(from)), ..data(to) };
+        super::observed_share(&gate(), &data, standing, now()).map(|share| share.percent())
+    };
+    let (to, from): (&[Row], &[Row]) =
+        (&[(17, Some(1), None), (8, Some(25), None)], &[(17, Some(999), None), (8, Some(75), None)]);
+    assert_eq!(share(to, from, standing()), Some(25.0));
+    assert_eq!(share(&[], from, standing()), Some(0.0));
+    assert_eq!(share(&[], &[], standing()), None);
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {

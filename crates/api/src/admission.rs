@@ -1,0 +1,94 @@
+//! Whether a plan may become a shift: everything that can be found out before anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crossfade_core::{
+    GroupKey, ZoneId,
+    plan::{Mistake, Mistakes, Plan},
+    preview::{self, Groups, Preview},
+};
+use crossfade_ports::{Account, StoreError, ZonesError, store::Filter};
+
+use crate::{App, types::Problem};
+
+/// Rows read at a time when all shifts have to be looked through.
+pub(crate) const ROWS: u32 = 200;
+
+/// A plan that may become a shift.
+pub(crate) struct Admitted {
+    pub(crate) groups: Vec<GroupKey>,
+    pub(crate) preview: Preview,
+}
+
+/// Looks at the zones that the plan names; refuses with everything that speaks against it.
+pub(crate) async fn admit(app: &App, plan: &Plan) -> Result<Admitted, Problem> {
+    let account = account(app, plan)?;
+    let groups = resolve(account, plan).await?;
+    unclaimed(app, plan, &groups).await?;
+    let mut listed = BTreeMap::new();
+    for (zone, names) in names(&groups) {
+        let sets = account.zones.read(&zone, &names).await.map_err(Problem::of_zones)?;
+        listed.insert(zone, sets);
+    }
+    let preview = preview::preview(plan, &groups, &listed, Some(&app.owner)).map_err(Problem::of_plan)?;
+    Ok(Admitted { groups: groups.into_keys().collect(), preview })
+}
+
+/// The record groups that the plan means.
+pub(crate) async fn groups(app: &App, plan: &Plan) -> Result<Vec<GroupKey>, Problem> {
+    Ok(resolve(account(app, plan)?, plan).await?.into_keys().collect())
+}
+
+fn account<'a>(app: &'a App, plan: &Plan) -> Result<&'a Account, Problem> {
+    app.accounts.get(&plan.account).ok_or_else(|| {
+        let message = format!("the daemon's configuration has no account {}", plan.account);
+        let hint = match app.accounts.names().as_slice() {
+            [] => "it has none at all: add a section [accounts.default]".to_owned(),
+            names => format!("it has {}", names.join(", ")),
+        };
+        Problem::of_plan(Mistakes(vec![Mistake::new("account", message, hint)]))
+    })
+}
+
+async fn resolve(account: &Account, plan: &Plan) -> Result<Groups, Problem> {
+    let wanted: BTreeSet<&String> = plan.records.iter().map(|records| &records.zone).collect();
+    let mut found = BTreeMap::new();
+    for zone in wanted {
+        let zones = match account.zones.find(zone).await {
+            Ok(zones) => zones,
+            Err(ZonesError::NoSuchZone(_)) => Vec::new(),
+            Err(error) => return Err(Problem::of_zones(error)),
+        };
+        found.insert(zone.clone(), zones);
+    }
+    preview::resolve(plan, &found).map_err(Problem::of_plan)
+}
+
+/// The store defends this when the shift is made; looking first gives the answer before Route 53 is asked, and to
+/// those who only want to know.
+async fn unclaimed(app: &App, plan: &Plan, groups: &Groups) -> Result<(), Problem> {
+    let mut filter = Filter { limit: ROWS, ..Filter::default() };
+    loop {
+        let rows = app.store.list(&filter).await.map_err(Problem::of_store)?;
+        for shift in rows.iter().map(|row| &row.shift).filter(|shift| shift.name != plan.name) {
+            let taken = shift.groups.iter().find(|group| groups.contains_key(group));
+            if let Some(group) = taken.filter(|_| shift.holds_records()) {
+                let (group, owner) = (group.to_string(), shift.name.clone());
+                return Err(Problem::of_store(StoreError::Claimed { group, owner }));
+            }
+        }
+        match rows.last() {
+            Some(last) if rows.len() >= ROWS as usize => filter.after = Some(last.shift.name.clone()),
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+/// What has to be read in each zone: the records' names and their fences'.
+fn names(groups: &Groups) -> BTreeMap<ZoneId, BTreeSet<crossfade_core::RecordName>> {
+    let mut names: BTreeMap<ZoneId, BTreeSet<_>> = BTreeMap::new();
+    for group in groups.keys() {
+        names.entry(group.zone.clone()).or_default().extend([group.name.clone(), group.name.fence()]);
+    }
+    names
+}

@@ -1,0 +1,116 @@
+//! Pause and revert for all shifts, or for those that labels select.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use crossfade_core::{report::headline, shift::Command};
+use crossfade_ports::store::{Filter, IdempotencyKey, Stored};
+use futures::{StreamExt, stream};
+
+use super::verbs::{Asked, Taken, carry_out};
+use crate::{
+    App, Code,
+    admission::ROWS,
+    request::{Change, clean_reason},
+    types::{Fleet, FleetItem, FleetVerb, Outcome, Problem},
+};
+
+/// Commits at once: more only wait for each other in the database.
+const CONCURRENT: usize = 8;
+
+pub(super) async fn pause(State(app): State<Arc<App>>, change: Change) -> Result<Response, Problem> {
+    answer(&app, change, |body| Command::Pause { freeze: body.freeze }).await
+}
+
+pub(super) async fn revert(State(app): State<Arc<App>>, change: Change) -> Result<Response, Problem> {
+    answer(&app, change, |_| Command::Revert).await
+}
+
+async fn answer(
+    app: &App,
+    change: Change,
+    command: impl FnOnce(&FleetVerb) -> Command,
+) -> Result<Response, Problem> {
+    let which = r#"Say which shifts: {"selector": {"env": "prod"}}, or {"selector": {}} for every one."#;
+    let body = change.json::<FleetVerb>().map_err(|problem| {
+        if problem.code == Code::MalformedBody { problem.with_hint(which) } else { problem }
+    })?;
+    let body = body.ok_or_else(|| {
+        Problem::new(Code::MalformedBody, "There is no body; nothing was done.").with_hint(which)
+    })?;
+    let command = command(&body);
+    if body.freeze && command == Command::Revert {
+        return Err(Problem::new(Code::MalformedBody, "Only `pause` can freeze; nothing was done."));
+    }
+    let reason = clean_reason(body.reason)?;
+    let selected = select(app, &body.selector).await.map_err(|error| {
+        let problem = Problem::of_store(error);
+        if command == Command::Revert { problem.with_way_around(None) } else { problem }
+    })?;
+    let items: Vec<FleetItem> = stream::iter(selected)
+        .map(|stored| {
+            let name = stored.shift.name.clone();
+            let key = change.key.as_ref().map(|key| for_shift(key, &name));
+            let (actor, reason) = (change.actor.clone(), reason.clone());
+            one(app, name, stored, Asked { command, actor, reason, if_match: None, key })
+        })
+        .buffered(CONCURRENT)
+        .collect()
+        .await;
+    let failed = items.iter().any(|item| item.outcome == Outcome::Failed);
+    let status = if failed { StatusCode::MULTI_STATUS } else { StatusCode::ACCEPTED };
+    Ok((status, Json(Fleet { items })).into_response())
+}
+
+/// Shifts that have the labels, unless they have given their records up and there is nothing left to stop.
+async fn select(
+    app: &App,
+    selector: &BTreeMap<String, String>,
+) -> Result<Vec<Stored>, crossfade_ports::StoreError> {
+    let label = selector.first_key_value().map(|(key, value)| (key.clone(), value.clone()));
+    let mut filter = Filter { label, limit: ROWS, ..Filter::default() };
+    let mut selected = Vec::new();
+    loop {
+        let rows = app.store.list(&filter).await?;
+        let complete = rows.len() < ROWS as usize;
+        filter.after = rows.last().map(|row| row.shift.name.clone());
+        selected.extend(rows.into_iter().filter(|row| {
+            let labels = &row.shift.plan.labels;
+            row.shift.holds_records() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        }));
+        if complete {
+            return Ok(selected);
+        }
+    }
+}
+
+async fn one(app: &App, name: String, stored: Stored, asked: Asked) -> FleetItem {
+    let before = headline(&stored.shift, stored.report.as_ref(), app.clock.now());
+    match carry_out(app, &name, Some(stored), &asked).await {
+        Ok(Taken { events, stored }) => FleetItem {
+            name,
+            outcome: Outcome::Done,
+            events,
+            headline: Some(headline(&stored.shift, stored.report.as_ref(), app.clock.now())),
+            problem: None,
+        },
+        Err(problem) => FleetItem {
+            name,
+            outcome: if problem.code == Code::NotNow { Outcome::Skipped } else { Outcome::Failed },
+            events: Vec::new(),
+            headline: Some(before),
+            problem: Some(problem),
+        },
+    }
+}
+
+/// One request makes many commits, each remembered by itself: a repeat does what the first could not, and no more.
+/// A key has no spaces, so this is nobody's.
+fn for_shift(key: &IdempotencyKey, shift: &str) -> IdempotencyKey {
+    IdempotencyKey { key: format!("{} {shift}", key.key), ..key.clone() }
+}

@@ -1,0 +1,13 @@
+//! What a plan would find and do, without doing it.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use crossfade_core::preview::Preview;
+
+use crate::{App, admission, request::Change, types::Problem};
+
+pub(super) async fn preview(State(app): State<Arc<App>>, change: Change) -> Result<Json<Preview>, Problem> {
+    let plan = change.plan()?;
+    Ok(Json(admission::admit(&app, &plan).await?.preview))
+}

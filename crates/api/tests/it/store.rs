@@ -1,0 +1,150 @@
+//! A store that can be made to fail.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use crossfade_core::{event::Event, report::Report, shift::Shift};
+use crossfade_ports::{
+    Store, StoreError,
+    fake::store::MemoryStore,
+    store::{Filter, IdempotencyKey, Installation, Remembered, Stored},
+};
+
+/// Over a store in memory: what a test wants to go wrong, and which calls were made.
+#[derive(Clone, Default)]
+pub(crate) struct Unsteady {
+    inner: Arc<MemoryStore>,
+    faults: Arc<Mutex<Faults>>,
+}
+
+#[derive(Default)]
+struct Faults {
+    down: BTreeSet<&'static str>,
+    silent: BTreeSet<&'static str>,
+    panicking: BTreeSet<&'static str>,
+    conflicts: u32,
+    calls: Vec<&'static str>,
+}
+
+impl Unsteady {
+    /// These calls, by their names, find no database.
+    pub(crate) fn take_down(&self, calls: &[&'static str]) {
+        self.faults.lock().unwrap().down.extend(calls);
+    }
+
+    /// The next writes happen, and nobody is told.
+    pub(crate) fn lose_answers(&self, writes: u32) {
+        self.inner.lose_answers(writes);
+    }
+
+    /// These calls never return.
+    pub(crate) fn silence(&self, calls: &[&'static str]) {
+        self.faults.lock().unwrap().silent.extend(calls);
+    }
+
+    /// These calls are broken.
+    pub(crate) fn break_calls(&self, calls: &[&'static str]) {
+        self.faults.lock().unwrap().panicking.extend(calls);
+    }
+
+    /// The next commits find that somebody else was faster.
+    pub(crate) fn conflict(&self, times: u32) {
+        self.faults.lock().unwrap().conflicts = times;
+    }
+
+    /// How often this was called since the last look.
+    pub(crate) fn count(&self, call: &str) -> usize {
+        self.faults.lock().unwrap().calls.iter().filter(|called| **called == call).count()
+    }
+
+    /// The calls since the last look.
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.faults.lock().unwrap().calls)
+    }
+
+    async fn called(&self, call: &'static str) -> Result<(), StoreError> {
+        let (down, silent, panicking) = {
+            let mut faults = self.faults.lock().unwrap();
+            faults.calls.push(call);
+            (faults.down.contains(call), faults.silent.contains(call), faults.panicking.contains(call))
+        };
+        assert!(!panicking, "{call} is broken");
+        if silent {
+            std::future::pending::<()>().await;
+        }
+        if down {
+            return Err(StoreError::Unavailable { what: "connection refused".to_owned(), source: None });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Unsteady {
+    async fn begin_epoch(&self) -> Result<Installation, StoreError> {
+        self.inner.begin_epoch().await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.called("ping").await?;
+        self.inner.ping().await
+    }
+
+    async fn create(
+        &self,
+        shift: &Shift,
+        events: &[Event],
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), StoreError> {
+        self.called("create").await?;
+        self.inner.create(shift, events, key).await
+    }
+
+    async fn commit(
+        &self,
+        shift: &Shift,
+        events: &[Event],
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), StoreError> {
+        self.called("commit").await?;
+        {
+            let mut faults = self.faults.lock().unwrap();
+            if faults.conflicts > 0 {
+                faults.conflicts -= 1;
+                return Err(StoreError::Conflict { shift: shift.name.clone(), expected: 0 });
+            }
+        }
+        self.inner.commit(shift, events, key).await
+    }
+
+    async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
+        self.called("recall").await?;
+        self.inner.recall(key).await
+    }
+
+    async fn put_reports(&self, reports: &[(String, Report)]) -> Result<(), StoreError> {
+        self.inner.put_reports(reports).await
+    }
+
+    async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
+        self.called("load").await?;
+        self.inner.load(name).await
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+        self.called("list").await?;
+        self.inner.list(filter).await
+    }
+
+    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.inner.active().await
+    }
+
+    async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        self.called("events").await?;
+        self.inner.events(name, after, limit).await
+    }
+}
