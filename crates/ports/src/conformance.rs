@@ -1,1 +1,5 @@
 //! The suites that every implementation of a port must pass.
+
+pub mod metrics;
+pub mod store;
+pub mod zones;

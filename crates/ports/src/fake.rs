@@ -1,1 +1,5 @@
 //! In-memory worlds for fast tests. They pass the same suites as the real ones.
+
+pub mod metrics;
+pub mod store;
+pub mod zones;

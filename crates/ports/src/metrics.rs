@@ -19,5 +19,10 @@ pub struct Series {
 pub trait Metrics: Send + Sync {
     /// Reads every query from `from` (inclusive) to `to` (exclusive). There is an answer for every query: what could
     /// not be read says so in [`Series::incomplete`], and never looks like an empty series.
-    async fn read(&self, queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> BTreeMap<MetricQuery, Series>;
+    async fn read(
+        &self,
+        queries: &[MetricQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BTreeMap<MetricQuery, Series>;
 }

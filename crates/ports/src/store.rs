@@ -131,13 +131,23 @@ pub trait Store: Send + Sync {
     /// Adds a shift with its first events, and claims its record groups.
     /// Errors: `KeyReused`, or `Conflict` when the same request came first with the same key; then `Exists`, then
     /// `Claimed`; `Unavailable`, after which it may have happened or not.
-    async fn create(&self, shift: &Shift, events: &[Event], key: Option<&IdempotencyKey>) -> Result<(), StoreError>;
+    async fn create(
+        &self,
+        shift: &Shift,
+        events: &[Event],
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), StoreError>;
 
     /// Appends `events` and makes `shift` the new state, if the version still is the one before the first event.
     /// When the new state no longer holds its records ([`Shift::holds_records`]), their claims end.
     /// Errors: `KeyReused`, or `Conflict` when the same request came first with the same key; then `NotFound` or
     /// `Conflict`; `Unavailable`, after which it may have happened or not.
-    async fn commit(&self, shift: &Shift, events: &[Event], key: Option<&IdempotencyKey>) -> Result<(), StoreError>;
+    async fn commit(
+        &self,
+        shift: &Shift,
+        events: &[Event],
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), StoreError>;
 
     /// What a request with this key did before; `KeyReused` when that was another request.
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError>;

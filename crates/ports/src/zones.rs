@@ -18,7 +18,9 @@ pub enum ChangeStatus {
 pub enum ZonesError {
     #[error("there is no hosted zone {0} in this account")]
     NoSuchZone(String),
-    #[error("there is no change {0}: it is older than Route 53 remembers, or was lost with a failed control plane")]
+    #[error(
+        "there is no change {0}: it is older than Route 53 remembers, or was lost with a failed control plane"
+    )]
     NoSuchChange(String),
     #[error("not allowed: {0}")]
     Denied(String),

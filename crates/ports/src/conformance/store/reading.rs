@@ -1,0 +1,165 @@
+//! What is read is what was written.
+
+use crossfade_core::{
+    Share,
+    event::{Happened, Hash, seal},
+    report::{Next, Report},
+    shift::{Command, fold},
+};
+
+use super::{
+    all, committed, created, history, listed, loaded, moved,
+    sample::{actor, commanded, happened, instant, key, labelled, of, plan, shift},
+};
+use crate::store::{Filter, IdempotencyKey, Store, StoreError, Stored};
+
+pub async fn epochs_rise(store: &dyn Store) {
+    store.ping().await.unwrap();
+    let first = store.begin_epoch().await.unwrap();
+    let second = store.begin_epoch().await.unwrap();
+    assert_eq!(second.epoch, first.epoch + 1);
+    assert_eq!(second.id, first.id);
+    assert_eq!(first.id.len(), 32);
+}
+
+pub async fn what_is_absent(store: &dyn Store) {
+    let (absent, _) = shift("absent");
+    let (started, events) = commanded(&absent, Command::Start, 1);
+    assert_eq!(store.load("absent").await.unwrap(), None);
+    assert!(
+        matches!(store.events("absent", 0, 10).await, Err(StoreError::NotFound(name)) if name == "absent")
+    );
+    let refused = store.commit(&started, &events, Some(&key("k", "f", 0))).await;
+    assert!(matches!(refused, Err(StoreError::NotFound(name)) if name == "absent"));
+    assert_eq!(store.recall(&key("k", "f", 0)).await.unwrap(), None);
+    store.put_reports(&[("absent".to_owned(), Report::default())]).await.unwrap();
+    store.put_reports(&[]).await.unwrap();
+    assert_eq!(store.list(&all()).await.unwrap(), []);
+    assert_eq!(store.active().await.unwrap(), []);
+}
+
+pub async fn lists_are_in_order_and_paged(store: &dyn Store) {
+    // In an order of a dictionary, the hyphen would not count.
+    let names = ["a-b", "a0", "ab", "ac", "b"];
+    for name in ["ab", "b", "a0", "ac", "a-b"] {
+        created(store, shift(name)).await;
+    }
+    assert_eq!(listed(store, &all()).await, names);
+    let page =
+        |after: Option<&str>| Filter { after: after.map(str::to_owned), limit: 2, ..Filter::default() };
+    assert_eq!(listed(store, &page(None)).await, names[..2]);
+    assert_eq!(listed(store, &page(Some("a0"))).await, names[2..4]);
+    assert_eq!(listed(store, &page(Some("ac"))).await, names[4..]);
+    assert_eq!(listed(store, &page(Some("aa"))).await, names[2..4]);
+    assert!(listed(store, &page(Some("b"))).await.is_empty());
+    assert!(listed(store, &Filter::default()).await.is_empty());
+}
+
+pub async fn lists_are_filtered(store: &dyn Store) {
+    created(store, labelled("one", &[("env", "prod"), ("it's \"odd\".$", "ä'\"\\")])).await;
+    let (two, _) = created(store, labelled("two", &[("env", "prod")])).await;
+    created(store, labelled("three", &[("env", "test")])).await;
+    committed(store, commanded(&two, Command::Start, 1)).await;
+    let filter = |phase: Option<&str>, label: Option<(&str, &str)>| Filter {
+        phase: phase.map(str::to_owned),
+        label: label.map(|(label, value)| (label.to_owned(), value.to_owned())),
+        ..all()
+    };
+    assert_eq!(listed(store, &filter(Some("running"), None)).await, ["two"]);
+    assert_eq!(listed(store, &filter(Some("scheduled"), None)).await, ["one", "three"]);
+    assert_eq!(listed(store, &filter(None, Some(("env", "prod")))).await, ["one", "two"]);
+    assert_eq!(listed(store, &filter(Some("scheduled"), Some(("env", "prod")))).await, ["one"]);
+    assert_eq!(listed(store, &filter(None, Some(("it's \"odd\".$", "ä'\"\\")))).await, ["one"]);
+    assert!(listed(store, &filter(None, Some(("env", "pro")))).await.is_empty());
+    assert!(listed(store, &filter(None, Some(("absent", "prod")))).await.is_empty());
+    assert!(listed(store, &filter(Some("reverted"), None)).await.is_empty());
+}
+
+pub async fn active_shifts_are_known(store: &dyn Store) {
+    let (one, _) = created(store, shift("one")).await;
+    let (two, _) = created(store, shift("two")).await;
+    created(store, shift("three")).await;
+    committed(store, commanded(&one, Command::Start, 1)).await;
+    committed(store, commanded(&two, Command::Cancel, 1)).await;
+    assert_eq!(store.active().await.unwrap(), [("one".to_owned(), 2), ("three".to_owned(), 1)]);
+}
+
+pub async fn reports_are_kept_beside(store: &dyn Store) {
+    let (one, _) = created(store, shift("one")).await;
+    created(store, shift("two")).await;
+    let report = |percent: f64| Report {
+        gates: Vec::new(),
+        observed: Share::from_percent(percent).ok(),
+        next: Some(Next { at: Some(instant(60)), what: "step 2".to_owned() }),
+    };
+    let put = |name: &str, percent: f64| (name.to_owned(), report(percent));
+    store.put_reports(&[put("two", 1.0), put("absent", 1.0), put("one", 12.3)]).await.unwrap();
+    assert_eq!(loaded(store, "one").await.report, Some(report(12.3)));
+    assert_eq!(loaded(store, "two").await.report, Some(report(1.0)));
+    store.put_reports(&[put("one", 0.1)]).await.unwrap();
+    let started = committed(store, commanded(&one, Command::Start, 1)).await;
+    assert_eq!(loaded(store, "one").await, Stored { shift: started, report: Some(report(0.1)) });
+    assert_eq!(store.list(&all()).await.unwrap()[0].report, Some(report(0.1)));
+}
+
+pub async fn events_are_read_in_parts(store: &dyn Store) {
+    let (born, _) = created(store, shift("www")).await;
+    committed(store, happened(&born, (0..9).map(|step| Happened::Approved { step }).collect(), 1)).await;
+    let seqs = async |after, limit| -> Vec<u64> {
+        store.events("www", after, limit).await.unwrap().iter().map(|event| event.seq).collect()
+    };
+    assert_eq!(seqs(0, 100).await, (1..=10).collect::<Vec<_>>());
+    assert_eq!(seqs(0, 3).await, [1, 2, 3]);
+    assert_eq!(seqs(3, 3).await, [4, 5, 6]);
+    assert_eq!(seqs(9, 3).await, [10]);
+    assert!(seqs(10, 3).await.is_empty());
+    assert!(seqs(u64::MAX, 3).await.is_empty());
+    assert!(seqs(0, 0).await.is_empty());
+}
+
+pub async fn the_chain_of_hashes_holds(store: &dyn Store) {
+    let (born, _) = created(store, shift("www")).await;
+    let moved = moved(store, &born).await;
+    let mut before = Hash::default();
+    for event in history(store, "www").await {
+        let (kind, data) = event.what.to_parts().unwrap();
+        let (at, reason) = (event.at.to_string(), event.reason.as_deref());
+        let hash = seal(&before, "www", event.seq, &at, &kind, &event.actor.0, reason, &data);
+        assert_eq!(event.hash, hash, "event {}", event.seq);
+        before = hash;
+    }
+    assert_eq!(loaded(store, "www").await.shift.head, before);
+    assert_eq!(moved.head, before);
+}
+
+pub async fn a_snapshot_is_the_fold(store: &dyn Store) {
+    let (born, _) = created(store, shift("www")).await;
+    let moved = moved(store, &born).await;
+    let kept = loaded(store, "www").await.shift;
+    assert_eq!(kept, moved);
+    assert_eq!(kept, fold(&history(store, "www").await).unwrap());
+}
+
+pub async fn odd_text_comes_back(store: &dyn Store) {
+    let odd = "Zoë's \"plan\"; DROP TABLE events; -- \\ %s $1 ?1 :a\n\t\u{1}\u{7f}\u{2028}🦀 \\u0000";
+    let (born, events) = created(store, of(plan("odd", odd, &[(odd, odd)]), &["odd"])).await;
+    assert_eq!(history(store, "odd").await, events);
+    let mut what = actor();
+    what.0 = odd.to_owned();
+    let dropped = vec![Happened::AdvanceDropped { because: odd.to_owned() }];
+    let (after, more) = born.after(dropped, &what, Some(odd.to_owned()), instant(1)).unwrap();
+    let used = IdempotencyKey { key: odd.to_owned(), fingerprint: odd.to_owned(), at: instant(1) };
+    store.commit(&after, &more, Some(&used)).await.unwrap();
+    assert_eq!(history(store, "odd").await[1..], more);
+    assert_eq!(loaded(store, "odd").await.shift, after);
+    assert!(store.recall(&used).await.unwrap().is_some());
+    assert_eq!(store.load(odd).await.unwrap(), None);
+}
+
+pub async fn large_events_come_back(store: &dyn Store) {
+    let (born, _) = created(store, shift("www")).await;
+    let large = |n: usize| Happened::AdvanceDropped { because: format!("{n} é").repeat(200_000) };
+    let (after, events) = happened(&born, (0..3).map(large).collect(), 1);
+    store.commit(&after, &events, None).await.unwrap();
+    assert_eq!(history(store, "www").await[1..], events);
+}

@@ -1,0 +1,216 @@
+//! A store in memory, with the semantics of the real ones, and switches for their faults.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use crossfade_core::{GroupKey, event::Event, report::Report, shift::Shift};
+
+use crate::store::{
+    Filter, IdempotencyKey, Installation, Remembered, Store, StoreError, Stored, expected_version,
+    row::{KeyRow, number},
+};
+
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    epoch: u64,
+    shifts: BTreeMap<String, Kept>,
+    claims: BTreeMap<GroupKey, String>,
+    keys: BTreeMap<String, (IdempotencyKey, Remembered)>,
+    unavailable: bool,
+    lost_answers: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    stored: Stored,
+    events: Vec<Event>,
+}
+
+impl MemoryStore {
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// From now on nothing answers, until it is switched back. What was kept is kept.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.lock().unavailable = unavailable;
+    }
+
+    /// The next so many writes of shifts are done, and then answered as if they had not been.
+    pub fn lose_answers(&self, writes: u32) {
+        self.lock().lost_answers = writes;
+    }
+
+    /// Who the record groups belong to.
+    pub fn claims(&self) -> BTreeMap<GroupKey, String> {
+        self.lock().claims.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reach(&self) -> Result<MutexGuard<'_, Tables>, StoreError> {
+        let tables = self.lock();
+        if tables.unavailable { Err(unavailable("switched off by the test")) } else { Ok(tables) }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn begin_epoch(&self) -> Result<Installation, StoreError> {
+        let mut tables = self.reach()?;
+        tables.epoch += 1;
+        Ok(Installation { id: "11111111111111111111111111111111".to_owned(), epoch: tables.epoch })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.reach().map(drop)
+    }
+
+    async fn create(
+        &self,
+        shift: &Shift,
+        events: &[Event],
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.reach()?;
+        expected_version(shift, events)?;
+        tables.refuse_used(key)?;
+        if tables.shifts.contains_key(&shift.name) {
+            return Err(StoreError::Exists(shift.name.clone()));
+        }
+        for group in &shift.groups {
+            if let Some(owner) = tables.claims.get(group) {
+                return Err(StoreError::Claimed { group: group.to_string(), owner: owner.clone() });
+            }
+        }
+        refuse_gaps(0, events)?;
+        tables.claims.extend(shift.groups.iter().map(|group| (group.clone(), shift.name.clone())));
+        let stored = Stored { shift: shift.clone(), report: None };
+        tables.shifts.insert(shift.name.clone(), Kept { stored, events: events.to_vec() });
+        tables.finish(shift, key)
+    }
+
+    async fn commit(
+        &self,
+        shift: &Shift,
+        events: &[Event],
+        key: Option<&IdempotencyKey>,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.reach()?;
+        let expected = expected_version(shift, events)?;
+        tables.refuse_used(key)?;
+        let kept =
+            tables.shifts.get_mut(&shift.name).ok_or_else(|| StoreError::NotFound(shift.name.clone()))?;
+        if kept.stored.shift.version != expected {
+            return Err(StoreError::Conflict { shift: shift.name.clone(), expected });
+        }
+        refuse_gaps(expected, events)?;
+        kept.stored.shift = shift.clone();
+        kept.events.extend_from_slice(events);
+        if !shift.holds_records() {
+            tables.claims.retain(|_, owner| *owner != shift.name);
+        }
+        tables.finish(shift, key)
+    }
+
+    async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
+        self.reach()?.find(key).map(|used| used.recall(key)).transpose()
+    }
+
+    async fn put_reports(&self, reports: &[(String, Report)]) -> Result<(), StoreError> {
+        let mut tables = self.reach()?;
+        for (name, report) in reports {
+            if let Some(kept) = tables.shifts.get_mut(name) {
+                kept.stored.report = Some(report.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
+        Ok(self.reach()?.shifts.get(name).map(|kept| kept.stored.clone()))
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+        let tables = self.reach()?;
+        let all = tables.shifts.values().map(|kept| &kept.stored);
+        let shown = all.filter(|stored| shows(filter, &stored.shift)).take(filter.limit as usize);
+        Ok(shown.cloned().collect())
+    }
+
+    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let tables = self.reach()?;
+        let shifts = tables.shifts.values().map(|kept| &kept.stored.shift);
+        Ok(shifts
+            .filter(|shift| shift.is_active())
+            .map(|shift| (shift.name.clone(), shift.version))
+            .collect())
+    }
+
+    async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let tables = self.reach()?;
+        let kept = tables.shifts.get(name).ok_or_else(|| StoreError::NotFound(name.to_owned()))?;
+        let later = kept.events.iter().filter(|event| event.seq > after);
+        Ok(later.take(limit as usize).cloned().collect())
+    }
+}
+
+impl Tables {
+    fn find(&self, key: &IdempotencyKey) -> Option<KeyRow> {
+        let (used, remembered) = self.keys.get(&key.key)?;
+        (used.at >= key.forgotten_before()).then(|| KeyRow {
+            fingerprint: used.fingerprint.clone(),
+            shift: remembered.shift.clone(),
+            seq: number(remembered.seq),
+        })
+    }
+
+    fn refuse_used(&self, key: Option<&IdempotencyKey>) -> Result<(), StoreError> {
+        match key.and_then(|key| Some((key, self.find(key)?))) {
+            Some((key, used)) => Err(used.refusal(key)),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, shift: &Shift, key: Option<&IdempotencyKey>) -> Result<(), StoreError> {
+        if let Some(key) = key {
+            self.keys.retain(|_, (used, _)| used.at >= key.forgotten_before());
+            let remembered = Remembered { shift: shift.name.clone(), seq: shift.version };
+            self.keys.insert(key.key.clone(), (key.clone(), remembered));
+        }
+        if self.lost_answers > 0 {
+            self.lost_answers -= 1;
+            return Err(unavailable("the answer was lost by the test"));
+        }
+        Ok(())
+    }
+}
+
+fn refuse_gaps(version: u64, events: &[Event]) -> Result<(), StoreError> {
+    match (version + 1..).zip(events).find(|(seq, event)| event.seq != *seq) {
+        Some((seq, event)) => {
+            Err(StoreError::Refused(format!("the history has no gaps: event {} is not {seq}", event.seq)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn shows(filter: &Filter, shift: &Shift) -> bool {
+    filter.phase.as_deref().is_none_or(|phase| phase == shift.phase.as_str())
+        && filter.label.as_ref().is_none_or(|(label, value)| shift.plan.labels.get(label) == Some(value))
+        && filter.after.as_ref().is_none_or(|after| shift.name > *after)
+}
+
+fn unavailable(what: &str) -> StoreError {
+    StoreError::Unavailable { what: what.to_owned(), source: None }
+}

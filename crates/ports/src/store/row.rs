@@ -1,0 +1,195 @@
+//! The text in which shifts and events are kept, the same in every database.
+//!
+//! A row is parsed, never trusted: what does not parse, or contradicts itself, is [`StoreError::Inconsistent`] with
+//! its table and its row.
+
+use crossfade_core::{
+    event::{Actor, Event, Happened, Hash, seal},
+    report::Report,
+    shift::{Shift, fold},
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{IdempotencyKey, Remembered, StoreError};
+
+/// What is written of a shift. All but the snapshot is there to be searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShiftRow {
+    pub name: String,
+    pub version: i64,
+    pub phase: &'static str,
+    pub active: bool,
+    pub labels: String,
+    pub snapshot: String,
+    pub created_at: String,
+    pub updated_at: String,
+}
+
+/// What is read of a shift.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotRow {
+    pub name: String,
+    pub version: i64,
+    pub snapshot: String,
+    pub report: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRow {
+    pub seq: i64,
+    pub at: String,
+    pub kind: String,
+    pub actor: String,
+    pub reason: Option<String>,
+    /// Exactly as hashed.
+    pub data: String,
+    pub hash: String,
+}
+
+/// What is remembered with an idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    pub fingerprint: String,
+    pub shift: String,
+    pub seq: i64,
+}
+
+impl ShiftRow {
+    /// The state after these events.
+    pub fn new(shift: &Shift, events: &[Event]) -> Result<ShiftRow, StoreError> {
+        Ok(ShiftRow {
+            name: shift.name.clone(),
+            version: number(shift.version),
+            phase: shift.phase.as_str(),
+            active: shift.is_active(),
+            labels: json("shifts", &shift.name, &shift.plan.labels)?,
+            snapshot: json("shifts", &shift.name, shift)?,
+            created_at: shift.created_at.to_string(),
+            updated_at: events.last().map_or(shift.created_at, |event| event.at).to_string(),
+        })
+    }
+}
+
+impl SnapshotRow {
+    /// The shift, or `None` when the snapshot was written in another format: then [`SnapshotRow::rebuild`].
+    pub fn shift(&self) -> Result<Option<Shift>, StoreError> {
+        match serde_json::from_str(&self.snapshot) {
+            Ok(shift) => self.checked(shift).map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The shift from all its events.
+    pub fn rebuild(&self, rows: Vec<EventRow>) -> Result<Shift, StoreError> {
+        let mut before = Hash::default();
+        for row in &rows {
+            if !row.is_sealed(&self.name, &before) {
+                let why = "the hash is not that of the row and the row before it".to_owned();
+                return Err(StoreError::Inconsistent { table: "events", row: row.place(&self.name), why });
+            }
+            before = Hash(row.hash.clone());
+        }
+        let events: Vec<Event> =
+            rows.into_iter().map(|row| row.event(&self.name)).collect::<Result<_, StoreError>>()?;
+        let shift = fold(&events).map_err(|error| self.inconsistent(error.to_string()))?;
+        self.checked(shift)
+    }
+
+    /// A cache: what does not parse is as good as absent.
+    pub fn report(&self) -> Option<Report> {
+        serde_json::from_str(self.report.as_deref()?).ok()
+    }
+
+    fn checked(&self, shift: Shift) -> Result<Shift, StoreError> {
+        if shift.name != self.name {
+            return Err(self.inconsistent(format!("the snapshot is that of {}", shift.name)));
+        }
+        if number(shift.version) != self.version {
+            let why = format!(
+                "the row is at version {}, its snapshot or history at {}",
+                self.version, shift.version
+            );
+            return Err(self.inconsistent(why));
+        }
+        Ok(shift)
+    }
+
+    fn inconsistent(&self, why: String) -> StoreError {
+        StoreError::Inconsistent { table: "shifts", row: self.name.clone(), why }
+    }
+}
+
+impl EventRow {
+    pub fn new(shift: &str, event: &Event) -> Result<EventRow, StoreError> {
+        let place = || format!("{shift}/{}", event.seq);
+        let (kind, data) = event.what.to_parts().map_err(|error| unparsed("events", place(), &error))?;
+        Ok(EventRow {
+            seq: number(event.seq),
+            at: event.at.to_string(),
+            kind,
+            actor: event.actor.0.clone(),
+            reason: event.reason.clone(),
+            data,
+            hash: event.hash.0.clone(),
+        })
+    }
+
+    pub fn event(self, shift: &str) -> Result<Event, StoreError> {
+        let at: Timestamp = self.at.parse().map_err(|error| unparsed("events", self.place(shift), &error))?;
+        let what = Happened::from_parts(&self.kind, &self.data)
+            .map_err(|error| unparsed("events", self.place(shift), &error))?;
+        let seq = unsigned("events", &self.place(shift), self.seq)?;
+        Ok(Event { seq, at, what, actor: Actor(self.actor), reason: self.reason, hash: Hash(self.hash) })
+    }
+
+    /// Whether the hash is that of this row, of this shift, after that hash.
+    pub fn is_sealed(&self, shift: &str, before: &Hash) -> bool {
+        let Ok(seq) = u64::try_from(self.seq) else {
+            return false;
+        };
+        let (actor, reason) = (&self.actor, self.reason.as_deref());
+        seal(before, shift, seq, &self.at, &self.kind, actor, reason, &self.data).0 == self.hash
+    }
+
+    fn place(&self, shift: &str) -> String {
+        format!("{shift}/{}", self.seq)
+    }
+}
+
+impl KeyRow {
+    /// What the request with this key did; `KeyReused` when it was another request.
+    pub fn recall(self, key: &IdempotencyKey) -> Result<Remembered, StoreError> {
+        if self.fingerprint != key.fingerprint {
+            return Err(StoreError::KeyReused);
+        }
+        let seq = unsigned("idempotency", &key.key, self.seq)?;
+        Ok(Remembered { shift: self.shift, seq })
+    }
+
+    /// Why a write with this key is refused. The same request once more has lost a race: its sender reads again, and
+    /// then recalls what the first one did.
+    pub fn refusal(self, key: &IdempotencyKey) -> StoreError {
+        match self.recall(key) {
+            Ok(Remembered { shift, seq }) => StoreError::Conflict { shift, expected: seq },
+            Err(error) => error,
+        }
+    }
+}
+
+/// Databases count in signed numbers. No history comes near the end of them.
+pub fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+pub fn unsigned(table: &'static str, row: &str, n: i64) -> Result<u64, StoreError> {
+    u64::try_from(n).map_err(|error| unparsed(table, row.to_owned(), &error))
+}
+
+pub fn json(table: &'static str, row: &str, value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| unparsed(table, row.to_owned(), &error))
+}
+
+fn unparsed(table: &'static str, row: String, error: &dyn std::error::Error) -> StoreError {
+    StoreError::Inconsistent { table, row, why: error.to_string() }
+}

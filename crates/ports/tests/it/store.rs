@@ -1,0 +1,42 @@
+//! The store in memory passes the suite, and its switches do what they say.
+
+use crossfade_core::shift::Command;
+use crossfade_ports::{
+    Store, StoreError,
+    conformance::store::sample::{commanded, shift},
+    fake::store::MemoryStore,
+    store_suite,
+};
+
+async fn setup() -> Option<(MemoryStore, ())> {
+    Some((MemoryStore::new(), ()))
+}
+
+store_suite!(setup());
+
+#[tokio::test]
+async fn what_is_unavailable_keeps_what_it_has() {
+    let store = MemoryStore::new();
+    let (born, events) = shift("www");
+    store.create(&born, &events, None).await.unwrap();
+    store.set_unavailable(true);
+    let (started, events) = commanded(&born, Command::Start, 1);
+    let refused = store.commit(&started, &events, None).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable { .. })));
+    assert!(store.load("www").await.is_err());
+    store.set_unavailable(false);
+    store.commit(&started, &events, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_a_write_that_was_done() {
+    let store = MemoryStore::new();
+    let (born, events) = shift("www");
+    store.lose_answers(1);
+    let lost = store.create(&born, &events, None).await;
+    assert!(matches!(lost, Err(StoreError::Unavailable { .. })));
+    assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
+    assert_eq!(store.claims().len(), 1);
+    let (started, events) = commanded(&born, Command::Start, 1);
+    store.commit(&started, &events, None).await.unwrap();
+}
