@@ -1,0 +1,72 @@
+//! Shifts that go as they should, and people who change their minds.
+
+use crossfade_core::shift::{Cause, Command};
+
+use crate::harness::{World, is, observing};
+
+#[tokio::test(start_paused = true)]
+async fn it_takes_every_step_and_is_completed() {
+    let world = World::started().await;
+    world.until("completed", is("completed")).await;
+    assert_eq!(world.steps().await, [10.0, 50.0, 100.0]);
+    assert_eq!(world.weights(), (0, 1));
+    assert_eq!(world.zones.journal().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_take_it_back() {
+    let world = World::started().await;
+    world.until("at 10 %", observing(10.0)).await;
+    world.fail_requests(0.2);
+    world.until("reverted", is("reverted")).await;
+    assert_eq!(world.weights(), (100, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_can_pause_step_back_and_revert() {
+    let world = World::started().await;
+    world.until("at 50 %", observing(50.0)).await;
+    world.ask(Command::Pause { freeze: false }).await;
+    world.pass(120).await;
+    assert_eq!(world.steps().await, [10.0, 50.0]);
+
+    world.ask(Command::StepBack).await;
+    world.until("back at 10 %", observing(10.0)).await;
+    world.ask(Command::Resume).await;
+    world.until("at 50 % again", observing(50.0)).await;
+
+    world.ask(Command::Revert).await;
+    world.until("reverted", is("reverted")).await;
+    assert_eq!(world.weights(), (100, 0));
+    world.pass(60).await;
+    assert_eq!(world.weights(), (100, 0));
+
+    world.ask(Command::Finalize).await;
+    world.until("released", |shift| !shift.holds_records()).await;
+    assert_eq!(world.fence(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_edit_holds_it_until_somebody_decides() {
+    let world = World::started().await;
+    world.until("at 10 %", observing(10.0)).await;
+    world.zones.foreign_weight(&world.group, "cloud", 7);
+    world.until("held", |shift| shift.holds.contains_key(&Cause::Drift)).await;
+    world.pass(120).await;
+    assert_eq!(world.cloud(), 7);
+    world.ask(Command::Reassert).await;
+    world.until("at 10 % again", observing(10.0)).await;
+    assert_eq!(world.weights(), (9, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn missing_metrics_hold_it() {
+    let world = World::started().await;
+    world.until("at 10 %", observing(10.0)).await;
+    world.metrics.outage(Some("CloudWatch is away"));
+    world.until("held", |shift| shift.holds.contains_key(&Cause::NoData)).await;
+    world.pass(120).await;
+    assert_eq!(world.steps().await, [10.0]);
+    world.metrics.outage(None);
+    world.until("completed", is("completed")).await;
+}

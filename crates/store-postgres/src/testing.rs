@@ -1,0 +1,172 @@
+//! A real PostgreSQL server for tests: made when first needed, gone when the process is, however that ends.
+//!
+//! A small shell script holds the server and waits on a pipe. The pipe closes when the test process exits or is
+//! killed; then the script stops the server and removes its folder.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a server that does not start is a failed test")]
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::OnceCell;
+
+use crate::PostgresStore;
+
+const SUPERVISOR: &str = include_str!("testing/supervisor.sh");
+
+/// Migrated once, and copied for every test.
+const TEMPLATE: &str = "crossfade_template";
+
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    supervisor: Mutex<Supervisor>,
+    template: OnceCell<()>,
+    databases: AtomicU32,
+}
+
+#[derive(Debug)]
+struct Supervisor {
+    process: Child,
+    /// `None` when it has been told to end.
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// The one server of this process. `None` where PostgreSQL is not installed and nobody insists on it.
+    pub fn shared() -> Option<&'static Server> {
+        static SHARED: OnceLock<Option<Server>> = OnceLock::new();
+        SHARED.get_or_init(Server::start).as_ref()
+    }
+
+    /// A server of its own, for a test that stops it.
+    ///
+    /// Panics where PostgreSQL is not installed and the environment has `CI` or `REQUIRE_PG`: there, a test that is
+    /// skipped is a test that is missing.
+    pub fn start() -> Option<Server> {
+        let Some(programs) = programs() else {
+            let missing =
+                "PostgreSQL is not installed: `apt-get install postgresql`, or put initdb in the PATH";
+            assert!(!is_required(), "{missing}");
+            eprintln!("SKIPPED: {missing}; with REQUIRE_PG=1 this fails");
+            return None;
+        };
+        // The script removes the folder; it outlives this process by a moment.
+        let folder = tempfile::Builder::new().prefix("crossfade-pg-").tempdir().unwrap().keep();
+        let port = free_port();
+        let mut process = Command::new("sh")
+            .args(["-c", SUPERVISOR, "supervisor"])
+            .args([&programs, &folder])
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell");
+        let commands = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().unwrap());
+        let supervisor = Mutex::new(Supervisor { process, commands, answers });
+        let server = Server { port, supervisor, template: OnceCell::new(), databases: AtomicU32::new(0) };
+        server.restart();
+        Some(server)
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The URL of a new database with the present schema.
+    pub async fn database(&self) -> String {
+        self.template.get_or_init(|| self.make_template()).await;
+        self.create_database(&format!(" TEMPLATE {TEMPLATE}")).await
+    }
+
+    /// The URL of a new database without anything.
+    pub async fn empty_database(&self) -> String {
+        self.create_database("").await
+    }
+
+    /// At once, as in a crash; connections break.
+    pub fn stop(&self) {
+        self.tell("stop", "stopped");
+    }
+
+    pub fn restart(&self) {
+        self.tell("start", "started");
+    }
+
+    async fn make_template(&self) {
+        self.execute(&format!("CREATE DATABASE {TEMPLATE}")).await;
+        let store = PostgresStore::connect(&self.url(TEMPLATE)).await.unwrap();
+        store.migrate().await.unwrap();
+        // A database in use cannot be copied.
+        store.close().await;
+    }
+
+    async fn create_database(&self, template: &str) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.execute(&format!("CREATE DATABASE {name}{template}")).await;
+        self.url(&name)
+    }
+
+    async fn execute(&self, sql: &str) {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        connection.execute(AssertSqlSafe(sql)).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    fn tell(&self, command: &str, expected: &str) {
+        let mut supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(supervisor.commands.as_mut().unwrap(), "{command}").unwrap();
+        let mut answer = String::new();
+        supervisor.answers.read_line(&mut answer).unwrap();
+        assert_eq!(answer.trim_end(), expected, "PostgreSQL's log is above");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let supervisor = self.supervisor.get_mut().unwrap_or_else(PoisonError::into_inner);
+        supervisor.commands = None;
+        supervisor.process.wait().ok();
+    }
+}
+
+/// The folder of PostgreSQL's programs, of the newest version there is. Debian keeps it out of the PATH.
+fn programs() -> Option<PathBuf> {
+    let has_all = |folder: &PathBuf| {
+        ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).is_file())
+    };
+    let version = |folder: &PathBuf| folder.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
+    let installed = std::fs::read_dir("/usr/lib/postgresql").ok();
+    let installed = installed.into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let newest = installed.filter(has_all).max_by_key(version);
+    newest.or_else(|| env::split_paths(&variable("PATH")?).find(has_all))
+}
+
+fn is_required() -> bool {
+    variable("CI").is_some() || variable("REQUIRE_PG").is_some()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what a machine has for its tests is no configuration of the product"
+)]
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    env::var_os(name)
+}
+
+/// Free a moment ago, and hardly taken since.
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}

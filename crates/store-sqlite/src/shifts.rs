@@ -1,0 +1,217 @@
+//! Shifts: written together with their events, in one transaction that takes the file's write lock first.
+
+use crossfade_core::{event::Event, report::Report, shift::Shift};
+use crossfade_ports::store::{
+    Filter, IdempotencyKey, StoreError, Stored, expected_version,
+    row::{self, ShiftRow, SnapshotRow},
+};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+
+use crate::{error::StoreErrorExt, events, keys};
+
+pub(crate) async fn create(
+    writer: &SqlitePool,
+    shift: &Shift,
+    events: &[Event],
+    key: Option<&IdempotencyKey>,
+) -> Result<(), StoreError> {
+    expected_version(shift, events)?;
+    let mut transaction = begin(writer).await?;
+    keys::refuse_used(&mut transaction, key).await?;
+    if exists(&mut *transaction, &shift.name).await? {
+        return Err(StoreError::Exists(shift.name.clone()));
+    }
+    insert(&mut transaction, shift, events).await?;
+    claim(&mut transaction, shift).await?;
+    finish(transaction, shift, events, key).await
+}
+
+pub(crate) async fn commit(
+    writer: &SqlitePool,
+    shift: &Shift,
+    events: &[Event],
+    key: Option<&IdempotencyKey>,
+) -> Result<(), StoreError> {
+    let expected = expected_version(shift, events)?;
+    let mut transaction = begin(writer).await?;
+    keys::refuse_used(&mut transaction, key).await?;
+    if !update(&mut transaction, shift, events, expected).await? {
+        return Err(match exists(&mut *transaction, &shift.name).await? {
+            true => StoreError::Conflict { shift: shift.name.clone(), expected },
+            false => StoreError::NotFound(shift.name.clone()),
+        });
+    }
+    if !shift.holds_records() {
+        let freed = sqlx::query!("DELETE FROM claims WHERE shift = ?1", shift.name);
+        freed.execute(&mut *transaction).await.store_error()?;
+    }
+    finish(transaction, shift, events, key).await
+}
+
+pub(crate) async fn put_reports(writer: &SqlitePool, reports: &[(String, Report)]) -> Result<(), StoreError> {
+    let mut transaction = begin(writer).await?;
+    for (name, report) in reports {
+        let report = row::json("shifts", name, report)?;
+        let put = sqlx::query!("UPDATE shifts SET report = ?2 WHERE name = ?1", name, report);
+        put.execute(&mut *transaction).await.store_error()?;
+    }
+    transaction.commit().await.store_error()
+}
+
+pub(crate) async fn load(readers: &SqlitePool, name: &str) -> Result<Option<Stored>, StoreError> {
+    let found = sqlx::query_as!(
+        SnapshotRow,
+        r#"
+        SELECT name AS "name!", version AS "version!: i64", snapshot AS "snapshot!", report
+        FROM shifts WHERE name = ?1
+        "#,
+        name,
+    );
+    match found.fetch_optional(readers).await.store_error()? {
+        Some(row) => stored(readers, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    let (label, value) = filter.label.as_ref().map(|(label, value)| (label, value)).unzip();
+    let rows = sqlx::query_as!(
+        SnapshotRow,
+        r#"
+        SELECT name AS "name!", version AS "version!: i64", snapshot AS "snapshot!", report
+        FROM shifts
+        WHERE (?1 IS NULL OR phase = ?1)
+            AND (?2 IS NULL OR EXISTS (
+                SELECT 1 FROM json_each(labels) AS label WHERE label.key = ?2 AND label.value = ?3
+            ))
+            AND name > coalesce(?4, '')
+        ORDER BY name LIMIT ?5
+        "#,
+        filter.phase,
+        label,
+        value,
+        filter.after,
+        filter.limit,
+    );
+    let rows = rows.fetch_all(readers).await.store_error()?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.push(stored(readers, row).await?);
+    }
+    Ok(found)
+}
+
+pub(crate) async fn active(readers: &SqlitePool) -> Result<Vec<(String, u64)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT name AS "name!", version AS "version!: i64" FROM shifts WHERE active ORDER BY name"#
+    );
+    let rows = rows.fetch_all(readers).await.store_error()?;
+    rows.into_iter()
+        .map(|row| Ok((row.name.clone(), row::unsigned("shifts", &row.name, row.version)?)))
+        .collect()
+}
+
+pub(crate) async fn exists(executor: impl sqlx::SqliteExecutor<'_>, name: &str) -> Result<bool, StoreError> {
+    let found = sqlx::query_scalar!(r#"SELECT version AS "version!: i64" FROM shifts WHERE name = ?1"#, name);
+    Ok(found.fetch_optional(executor).await.store_error()?.is_some())
+}
+
+/// With the write lock from the start: a transaction that reads first and writes later can be refused in between.
+async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    writer.begin_with("BEGIN IMMEDIATE").await.store_error()
+}
+
+async fn finish(
+    mut transaction: Transaction<'static, Sqlite>,
+    shift: &Shift,
+    events: &[Event],
+    key: Option<&IdempotencyKey>,
+) -> Result<(), StoreError> {
+    events::append(&mut transaction, &shift.name, events).await?;
+    if let Some(key) = key {
+        keys::keep(&mut transaction, key, &shift.name, shift.version).await?;
+    }
+    transaction.commit().await.store_error()
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    shift: &Shift,
+    events: &[Event],
+) -> Result<(), StoreError> {
+    let row = ShiftRow::new(shift, events)?;
+    let inserted = sqlx::query!(
+        r#"
+        INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "#,
+        row.name,
+        row.version,
+        row.phase,
+        row.active,
+        row.labels,
+        row.snapshot,
+        row.created_at,
+        row.updated_at,
+    );
+    inserted.execute(connection).await.store_error()?;
+    Ok(())
+}
+
+/// Whether the row was at the expected version, and now is the new state.
+async fn update(
+    connection: &mut SqliteConnection,
+    shift: &Shift,
+    events: &[Event],
+    expected: u64,
+) -> Result<bool, StoreError> {
+    let (row, expected) = (ShiftRow::new(shift, events)?, row::number(expected));
+    let updated = sqlx::query!(
+        r#"
+        UPDATE shifts
+        SET version = ?3, phase = ?4, active = ?5, labels = ?6, snapshot = ?7, updated_at = ?8
+        WHERE name = ?1 AND version = ?2
+        "#,
+        row.name,
+        expected,
+        row.version,
+        row.phase,
+        row.active,
+        row.labels,
+        row.snapshot,
+        row.updated_at,
+    );
+    Ok(updated.execute(connection).await.store_error()?.rows_affected() == 1)
+}
+
+/// Inserts, or finds the present owner: the update changes nothing, and lets the row be returned.
+async fn claim(connection: &mut SqliteConnection, shift: &Shift) -> Result<(), StoreError> {
+    for group in &shift.groups {
+        let (zone, name, record_type) = (&group.zone.0, group.name.as_str(), group.record_type.as_str());
+        let claimed = sqlx::query_scalar!(
+            r#"
+            INSERT INTO claims (zone, name, type, shift) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (zone, name, type) DO UPDATE SET shift = shift
+            RETURNING shift AS "shift!"
+            "#,
+            zone,
+            name,
+            record_type,
+            shift.name,
+        );
+        let owner = claimed.fetch_one(&mut *connection).await.store_error()?;
+        if owner != shift.name {
+            return Err(StoreError::Claimed { group: group.to_string(), owner });
+        }
+    }
+    Ok(())
+}
+
+async fn stored(readers: &SqlitePool, row: SnapshotRow) -> Result<Stored, StoreError> {
+    let report = row.report();
+    let shift = match row.shift()? {
+        Some(shift) => shift,
+        None => row.rebuild(events::all(readers, &row.name).await?)?,
+    };
+    Ok(Stored { shift, report })
+}

@@ -1,0 +1,112 @@
+//! The file: made, found again, refused.
+
+use crossfade_core::shift::Command;
+use crossfade_ports::{
+    Store, StoreError,
+    conformance::store::sample::{commanded, shift},
+};
+use crossfade_store_sqlite::SqliteStore;
+use sqlx::{Connection, SqliteConnection};
+
+use crate::{store, url};
+
+#[tokio::test]
+async fn what_was_kept_is_there_after_reopening() {
+    let (store, folder) = store().await;
+    let (born, events) = shift("www");
+    let installation = store.begin_epoch().await.unwrap();
+    store.create(&born, &events, None).await.unwrap();
+    // As after a crash: nothing is closed.
+    let again = SqliteStore::open(&url(&folder)).await.unwrap();
+    assert_eq!(again.load("www").await.unwrap().unwrap().shift, born);
+    store.close().await;
+    again.close().await;
+
+    // A path is as good as a URL.
+    let path = folder.path().join("crossfade.db").display().to_string();
+    let again = SqliteStore::open(&path).await.unwrap();
+    again.migrate().await.unwrap();
+    again.ping().await.unwrap();
+    assert_eq!(again.load("www").await.unwrap().unwrap().shift, born);
+    assert_eq!(again.events("www", 0, 10).await.unwrap(), events);
+    let risen = again.begin_epoch().await.unwrap();
+    assert_eq!((risen.id, risen.epoch), (installation.id, installation.epoch + 1));
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let refused = SqliteStore::open(&missing.join("crossfade.db").display().to_string()).await;
+    let error = refused.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }));
+    assert!(error.to_string().contains(&format!("there is no folder {}", missing.display())), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("crossfade.db"), "minutes of the last meeting\n".repeat(100)).unwrap();
+    let refused = SqliteStore::open(&url(&folder)).await;
+    assert!(matches!(refused, Err(StoreError::Refused(why)) if why.contains("not a database")));
+}
+
+#[tokio::test]
+async fn a_schema_that_is_older_or_newer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&url(&folder)).await.unwrap();
+    let refused = |error: Result<(), StoreError>, says: &str| {
+        let error = error.unwrap_err();
+        assert!(matches!(error, StoreError::Inconsistent { table: "_sqlx_migrations", .. }));
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    assert_eq!(store.pending_migrations().await.unwrap(), ["0001 shifts"]);
+    refused(store.ping().await, "crossfade migrate");
+    store.migrate().await.unwrap();
+    assert!(store.pending_migrations().await.unwrap().is_empty());
+    store.ping().await.unwrap();
+
+    let mut shell = SqliteConnection::connect(&url(&folder)).await.unwrap();
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        VALUES (9999, 'later', true, x'00', 0)";
+    sqlx::raw_sql(newer).execute(&mut shell).await.unwrap();
+    refused(store.ping().await, "newer");
+    refused(store.migrate().await, "newer");
+    sqlx::raw_sql(
+        "DELETE FROM _sqlx_migrations WHERE version = 9999; UPDATE _sqlx_migrations SET checksum = x'00'",
+    )
+    .execute(&mut shell)
+    .await
+    .unwrap();
+    refused(store.ping().await, "another text");
+}
+
+#[tokio::test]
+async fn every_commit_is_on_the_disk_and_readers_do_not_wait() {
+    let (store, folder) = store().await;
+    let (born, events) = shift("www");
+    store.create(&born, &events, None).await.unwrap();
+    let mut shell = SqliteConnection::connect(&url(&folder)).await.unwrap();
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut shell).await.unwrap();
+    assert_eq!(mode, "wal");
+
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut shell).await.unwrap();
+    assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
+    let (started, events) = commanded(&born, Command::Start, 1);
+    let wait = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        sqlx::raw_sql("COMMIT").execute(&mut shell).await.unwrap();
+    };
+    let (committed, ()) = tokio::join!(store.commit(&started, &events, None), wait);
+    committed.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_stays_locked_is_unavailable() {
+    let (store, folder) = store().await;
+    let (born, events) = shift("www");
+    let mut shell = SqliteConnection::connect(&url(&folder)).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut shell).await.unwrap();
+    let refused = store.create(&born, &events, None).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable { .. }) && refused.is_retryable(), "{refused:?}");
+}
