@@ -112,6 +112,9 @@ enum Verge {
 /// A listing this old still says what a batch may be compared with: an edit made since is caught by the comparison.
 const FRESH: SignedDuration = SignedDuration::from_secs(30);
 
+/// After a read that failed, where nothing presses.
+const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
+
 /// Between attempts that Route 53 did not answer, or answered with a passing refusal.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
@@ -184,7 +187,10 @@ impl Look<'_> {
         if !changed.is_empty() {
             return Verge::Happen(changed);
         }
-        self.climb(next)
+        match self.failed_reads() {
+            Verge::Rest => self.climb(next),
+            again => again,
+        }
     }
 
     fn reverting(&self) -> Verge {
@@ -199,7 +205,7 @@ impl Look<'_> {
             return Verge::Do(read);
         }
         let changed = self.changed_holds(usize::MAX);
-        if changed.is_empty() { Verge::Rest } else { Verge::Happen(changed) }
+        if changed.is_empty() { self.failed_reads() } else { Verge::Happen(changed) }
     }
 
     /// What follows from a failed gate, if anything does that has not followed already.
@@ -276,6 +282,20 @@ impl Look<'_> {
             Some(_) if next >= plan.ramp.steps.len() => plan.bake(),
             Some(present) => plan.hold(present),
         }
+    }
+
+    /// Zones whose newest read failed, to be read again after a while.
+    fn failed_reads(&self) -> Verge {
+        let failed =
+            |zone: &ZoneId| self.seen.zones.get(zone).filter(|read| read.listed.is_err()).map(|read| read.at);
+        let zones = self.shift.zones();
+        let Some(oldest) = zones.iter().filter_map(failed).min() else { return Verge::Rest };
+        let again = oldest + READ_AGAIN_AFTER;
+        if self.now < again {
+            return Verge::Until(again, "a zone is read again");
+        }
+        let failed = zones.into_iter().filter(|zone| failed(zone).is_some());
+        Verge::Do(failed.map(|zone| Effect::Read { zone }).collect())
     }
 
     /// Reads of the zones that were never read, or not since `after`. `None` when none is missing.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Share,
-    gate::GateReport,
+    gate::{GateReport, Verdict},
     shift::{Cause, Hold, Phase, Purpose, Shift, Stage},
 };
 
@@ -41,7 +41,7 @@ pub fn headline(shift: &Shift, report: Option<&Report>, now: Timestamp) -> Strin
     }
     if let Some(gate) = report.and_then(|report| report.gates.iter().max_by_key(|gate| gate.verdict))
         && shift.next_step().is_some()
-        && shift.moved_at.is_some()
+        && (shift.moved_at.is_some() || gate.verdict != Verdict::Pass)
     {
         sentence.push_str(&format!(" Gate {}: {}.", gate.name, gate.sentence));
     }
@@ -136,11 +136,16 @@ fn outlook(shift: &Shift, report: Option<&Report>) -> String {
             | Cause::Dependency => "It goes on by itself when that ends.".to_owned(),
         };
     }
-    match report.and_then(|report| report.next.as_ref()) {
+    // The report is from the last look, and may be from another phase.
+    let next = report.and_then(|report| report.next.as_ref()).filter(|_| shift.next_step().is_some());
+    match next {
         Some(Next { at: Some(at), what }) => format!("Next: {what}, at {} at the earliest.", short(*at)),
         Some(Next { at: None, what }) => format!("Next: {what}."),
         None => match shift.phase {
-            Phase::Scheduled => "It begins with `start`.".to_owned(),
+            Phase::Scheduled => match shift.plan.start() {
+                Some(start) => format!("It begins with `start`, or by itself at {}.", short(start)),
+                None => "It begins with `start`.".to_owned(),
+            },
             Phase::Completed { finalized: false, .. } => {
                 "`revert` still works; `finalize` gives the records up.".to_owned()
             }

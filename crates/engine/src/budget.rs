@@ -8,15 +8,32 @@ use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use governor::{
     Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
     state::{InMemoryState, NotKeyed},
 };
+use tokio::time::Instant;
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, NoOpMiddleware<Nanos>>;
 
 pub(crate) struct Budgets {
     limiters: BTreeMap<String, Limiter>,
-    clock: DefaultClock,
+    clock: Monotonic,
+}
+
+/// Tokio's clock, which the engine's timers follow, too.
+#[derive(Clone, Debug)]
+struct Monotonic {
+    began: Instant,
+}
+
+impl Clock for Monotonic {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.began.elapsed().into()
+    }
 }
 
 impl Budgets {
@@ -25,9 +42,10 @@ impl Budgets {
         // Twice the rate at once: a step of a few zones should not wait for seconds.
         let quota =
             Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
-        let limiters =
-            accounts.into_iter().map(|name| (name.to_owned(), RateLimiter::direct(quota))).collect();
-        Budgets { limiters, clock: DefaultClock::default() }
+        let clock = Monotonic { began: Instant::now() };
+        let limiter = |name: &str| (name.to_owned(), RateLimiter::direct_with_clock(quota, clock.clone()));
+        let limiters = accounts.into_iter().map(limiter).collect();
+        Budgets { limiters, clock }
     }
 
     /// Takes one request from the budget, or says how long it stays spent.

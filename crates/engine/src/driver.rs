@@ -45,6 +45,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         reports: BTreeMap::new(),
         scan_at: Instant::now(),
         metrics_at: Instant::now(),
+        metrics_read_at: Instant::now(),
         reading: false,
         saving: false,
     };
@@ -71,6 +72,7 @@ struct Driver {
     reports: BTreeMap<String, Report>,
     scan_at: Instant,
     metrics_at: Instant,
+    metrics_read_at: Instant,
     reading: bool,
     saving: bool,
 }
@@ -144,8 +146,6 @@ impl Driver {
             Ok(Some(stored)) if stored.shift.is_active() => {
                 let slot = Box::new(Slot::new(stored.shift));
                 self.places.insert(name.to_owned(), Place::Here { slot, due: Some(Instant::now()) });
-                // Its gates' metrics have never been read.
-                self.metrics_at = Instant::now();
             }
             Ok(_) => {}
             Err(error) => self.context.store_failed(&error),
@@ -190,6 +190,9 @@ impl Driver {
             return;
         }
         slot.stale |= again;
+        if slot.lacks_metrics() {
+            self.metrics_at = self.metrics_at.min(self.metrics_read_at + METRICS_AT_MOST_EVERY);
+        }
         let due = if again { Some(Instant::now()) } else { slot.wake.map(|at| self.instant(at)) };
         self.places.insert(name, Place::Here { slot, due });
     }
@@ -209,7 +212,8 @@ impl Driver {
                 every = every.min(period / 2);
             }
         }
-        self.metrics_at = Instant::now() + every.max(METRICS_AT_MOST_EVERY);
+        self.metrics_read_at = Instant::now();
+        self.metrics_at = self.metrics_read_at + every.max(METRICS_AT_MOST_EVERY);
         if wanted.is_empty() {
             return;
         }

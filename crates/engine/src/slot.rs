@@ -46,6 +46,11 @@ impl Slot {
         changed
     }
 
+    /// Whether a gate that is to be judged has no data yet.
+    pub(crate) fn lacks_metrics(&self) -> bool {
+        self.shift.next_step().is_some() && self.seen.gates.len() < self.shift.plan.gates.len()
+    }
+
     /// Forgets how the zones looked: they may have been changed since.
     pub(crate) fn forget_zones(&mut self) {
         self.seen.zones.clear();

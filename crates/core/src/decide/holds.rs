@@ -33,8 +33,11 @@ impl Look<'_> {
     fn wanted_holds(&self, next: usize) -> Vec<Hold> {
         let mut holds = Vec::new();
         self.zone_holds(&mut holds);
-        self.gate_holds(next, &mut holds);
-        self.calendar_holds(next, &mut holds);
+        // Whoever goes down asks neither metrics nor the calendar.
+        if self.shift.next_step().is_some() {
+            self.gate_holds(next, &mut holds);
+            self.calendar_holds(next, &mut holds);
+        }
         holds
     }
 

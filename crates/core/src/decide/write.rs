@@ -78,7 +78,7 @@ impl Look<'_> {
             return match self.seen.zones.get(zone) {
                 // A failed read is tried again after a while, like a failed attempt.
                 Some(read) if read.listed.is_err() && self.now < read.at + RETRY_AFTER => {
-                    Verge::Until(read.at + RETRY_AFTER, "the zone is read again")
+                    Verge::Until(read.at + RETRY_AFTER, "a zone is read again")
                 }
                 Some(_) | None => Verge::Do(vec![Effect::Read { zone: zone.clone() }]),
             };
@@ -182,7 +182,8 @@ impl Look<'_> {
     /// Whether something came up since a step was intended that would not have let it be intended.
     fn is_held_back(&self) -> bool {
         let judged = |gate: &crate::gate::GateReport| gate.verdict >= Verdict::Hold;
-        !self.shift.holds.is_empty()
+        // A fault is what this very write may be having.
+        self.shift.holds.keys().any(|cause| *cause != Cause::Fault)
             || self.gates.iter().any(judged)
             || calendar::closed(&self.shift.plan, self.now).is_some()
     }
@@ -261,7 +262,7 @@ impl Look<'_> {
             return Verge::Do(reads);
         }
         if !self.all_read() {
-            return Verge::Until(self.now + RETRY_AFTER, "the zone is read back");
+            return self.failed_reads();
         }
         let mut drift = Vec::new();
         for zone in write.zones.keys() {

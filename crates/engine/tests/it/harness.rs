@@ -155,13 +155,13 @@ impl World {
         self.store.events(SHIFT, 0, 10_000).await.unwrap()
     }
 
-    /// Lets virtual time pass until the shift is as wanted; at most a virtual day.
+    /// Lets virtual time pass until the shift is as wanted; at most six virtual hours.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, wanted: impl Fn(&Shift) -> bool) -> impl Future<Output = Shift> {
         let caller = std::panic::Location::caller();
         let what = what.to_owned();
         async move {
-            for _ in 0..24 * 60 * 60 {
+            for _ in 0..6 * 60 * 60 {
                 let shift = self.shift().await;
                 if wanted(&shift) {
                     return shift;

@@ -55,8 +55,9 @@ async fn a_foreign_edit_holds_it_until_somebody_decides() {
     world.pass(120).await;
     assert_eq!(world.cloud(), 7);
     world.ask(Command::Reassert).await;
-    world.until("at 10 % again", observing(10.0)).await;
-    assert_eq!(world.weights(), (9, 1));
+    world.until("written again", |_| world.weights() == (9, 1)).await;
+    world.until("completed", is("completed")).await;
+    assert_eq!(world.steps().await, [10.0, 50.0, 100.0]);
 }
 
 #[tokio::test(start_paused = true)]

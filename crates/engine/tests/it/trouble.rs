@@ -65,6 +65,7 @@ async fn a_change_that_nobody_remembers_is_given_its_time() {
     world.zones.hold_changes(true);
     world.until("applied", |shift| shift.has_written()).await;
     world.zones.forget_changes();
+    world.zones.hold_changes(false);
     went_up_once(&world).await;
 }
 

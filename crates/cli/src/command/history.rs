@@ -1,0 +1,134 @@
+//! `history`: what happened to a shift; and whether that can be believed.
+
+mod export;
+mod verify;
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use crossfade_core::event::Event;
+
+use self::export::ExportFormat;
+use super::Context;
+use crate::{
+    args::Output,
+    client::Client,
+    failure::{Exit, Failure},
+    render,
+};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct HistoryArgs {
+    /// The shift.
+    #[arg(required = true)]
+    name: Option<String>,
+    /// Go on with what happens from now on.
+    #[arg(long, short)]
+    follow: bool,
+    #[command(subcommand)]
+    command: Option<HistoryCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum HistoryCommand {
+    /// Compute the chain of hashes again, and say where it breaks
+    Verify {
+        /// The shift.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        name: Option<String>,
+        /// Every shift.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Write all of it to standard output
+    Export {
+        /// The shift.
+        name: String,
+        #[arg(long, value_enum, default_value_t)]
+        format: ExportFormat,
+    },
+}
+
+/// As often as the daemon looks for news itself.
+const EVERY: Duration = Duration::from_secs(1);
+
+pub async fn run(context: &Context, args: HistoryArgs) -> Result<Exit, Failure> {
+    let HistoryArgs { name, follow, command } = args;
+    let client = context.client()?;
+    match command {
+        None => show(context, &client, &name.unwrap_or_default(), follow).await,
+        Some(HistoryCommand::Verify { name, all: _ }) => verify::run(context, &client, name).await,
+        Some(HistoryCommand::Export { name, format }) => export::run(&client, &name, format).await,
+    }
+}
+
+async fn show(context: &Context, client: &Client, name: &str, follow: bool) -> Result<Exit, Failure> {
+    let mut events = client.events(name, 0).await?;
+    let output = context.global.output;
+    if !follow {
+        match output {
+            Output::Table => {
+                let rows = events.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+                render::line(render::table(["SEQ", "AT", "WHAT", "BY", "DETAILS"], rows))?;
+            }
+            Output::Json | Output::Jsonl => render::json_list(&events, output)?,
+        }
+        return Ok(Exit::Done);
+    }
+    let mut after = 0;
+    loop {
+        for event in &events {
+            after = event.seq;
+            match output {
+                Output::Table => render::line(row(event)?.join("  ").trim_end())?,
+                Output::Json | Output::Jsonl => render::json(event, Output::Jsonl)?,
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+        events = match client.events(name, after).await {
+            Ok(events) => events,
+            // A daemon that is being restarted is back soon.
+            Err(failure) if failure.exit == Exit::Unreachable => {
+                render::note(format!("{failure}; trying again"));
+                Vec::new()
+            }
+            Err(failure) => return Err(failure),
+        };
+    }
+}
+
+fn row(event: &Event) -> Result<[String; 5], Failure> {
+    let (kind, data) = event
+        .what
+        .to_parts()
+        .map_err(|error| Failure::failed("an event cannot be written as JSON").because(error))?;
+    let mut details = details(&data);
+    if let Some(reason) = &event.reason {
+        details.insert_str(0, &format!("\"{reason}\" "));
+    }
+    Ok([
+        format!("{:>4}", event.seq),
+        render::instant(event.at),
+        format!("{:<20}", kind.replace('_', " ")),
+        event.actor.0.clone(),
+        details.trim_end().to_owned(),
+    ])
+}
+
+/// What fits on a line: plain values, and the names and sentences of what has some.
+fn details(data: &str) -> String {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(data) else { return String::new() };
+    let plain = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Bool(flag) => Some(flag.to_string()),
+        serde_json::Value::Object(inner) => {
+            let of = |key: &str| inner.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+            of("sentence").or_else(|| of("name"))
+        }
+        serde_json::Value::Null | serde_json::Value::Array(_) => None,
+    };
+    let shown = fields.iter().filter_map(|(key, value)| Some(format!("{key}: {}", plain(value)?)));
+    shown.collect::<Vec<_>>().join(", ")
+}

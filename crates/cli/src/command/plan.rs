@@ -1,0 +1,109 @@
+//! `plan`: everything about a plan that needs no shift.
+
+mod iam_policy;
+mod preview;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use crossfade_core::plan::{self, Mistakes, Plan};
+
+use super::{Context, plan_text};
+use crate::{
+    args::{ConfigFile, Output},
+    failure::{Exit, Failure},
+    render,
+};
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(subcommand)]
+    command: PlanCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PlanCommand {
+    /// Find every mistake in plans, without asking anybody
+    Check {
+        /// The plans: .yaml, .toml or .json.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Hold a plan against the live zone: what is there, and what each step would write
+    Preview(PreviewArgs),
+    /// Print the JSON Schema of a plan
+    Schema,
+    /// Print the smallest IAM policy that a plan needs
+    IamPolicy {
+        /// The plan.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct PreviewArgs {
+    /// The plan.
+    file: PathBuf,
+    /// End with 3 when the plan would change weights.
+    #[arg(long)]
+    exit_code: bool,
+    /// Ask AWS itself instead of the daemon.
+    #[arg(long)]
+    direct: bool,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+pub async fn run(context: &Context, args: PlanArgs) -> Result<Exit, Failure> {
+    match args.command {
+        PlanCommand::Check { files } => check(context, &files),
+        PlanCommand::Preview(args) => preview::run(context, args).await,
+        PlanCommand::Schema => {
+            render::json(&plan::schema(), context.global.output)?;
+            Ok(Exit::Done)
+        }
+        PlanCommand::IamPolicy { file } => {
+            render::json(&iam_policy::policy(&read(&file)?), context.global.output)?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// A plan from a file.
+pub(super) fn read(file: &Path) -> Result<Plan, Failure> {
+    let (text, format) = plan_text(file)?;
+    plan::parse(&text, format).map_err(|mistakes| wrong(file, &mistakes))
+}
+
+/// A plan's mistakes, each with the place where an editor finds it.
+pub(super) fn wrong(file: &Path, mistakes: &Mistakes) -> Failure {
+    let count = match mistakes.0.len() {
+        1 => "a mistake".to_owned(),
+        count => format!("{count} mistakes"),
+    };
+    Failure::failed(format!("{} has {count}", file.display()))
+        .notes(mistakes.0.iter().map(ToString::to_string))
+        .hint("`crossfade plan schema` describes every key")
+}
+
+fn check(context: &Context, files: &[PathBuf]) -> Result<Exit, Failure> {
+    let mut failed = Vec::new();
+    for file in files {
+        match (read(file), context.global.output) {
+            (Ok(plan), Output::Table) => render::line(format!("{}: {}", file.display(), summary(&plan)))?,
+            (Ok(plan), output) => render::json(&plan, output)?,
+            (Err(failure), _) => failed.push(failure),
+        }
+    }
+    let last = failed.pop();
+    for failure in &failed {
+        failure.report();
+    }
+    last.map_or(Ok(Exit::Done), Err)
+}
+
+fn summary(plan: &Plan) -> String {
+    let steps: Vec<String> = plan.ramp.steps.iter().map(|step| step.share.percent().to_string()).collect();
+    let groups: usize = plan.records.iter().map(|records| records.types.len()).sum();
+    format!("{} is in order: {groups} record groups, steps {} %", plan.name, steps.join(", "))
+}

@@ -1,0 +1,246 @@
+//! Where the parts are put together: the only place that knows every one of them.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use crossfade_api::App;
+use crossfade_aws::{AccountConfig, ConnectError};
+use crossfade_engine::{Engine, Probe};
+use crossfade_ports::{Account, Accounts, Clock, Poke, Store, StoreError, SystemClock, Vitals};
+use crossfade_store_postgres::PostgresStore;
+use crossfade_store_sqlite::SqliteStore;
+use futures::FutureExt as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    net::TcpListener,
+    task::{JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, redacted},
+    failure::{Exit, Failure},
+};
+
+/// A running daemon: the API and the engine over one store.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Where it listens; with a port even where the configuration left the choice open.
+    pub address: SocketAddr,
+    database: Database,
+    shutdown: CancellationToken,
+    /// The server and the engine.
+    parts: JoinSet<Result<(), ComposeError>>,
+    /// How the first of them ended, if one has.
+    ended: Option<Result<(), ComposeError>>,
+}
+
+/// What a daemon can be started with besides its configuration.
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub prometheus: Option<PrometheusHandle>,
+    pub probe: Probe,
+    /// Whether the schema is brought up to date first.
+    pub migrate: bool,
+}
+
+/// The store behind a URL.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// Without a password.
+    url: String,
+    backend: Backend,
+}
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Sqlite(SqliteStore),
+    Postgres(Box<PostgresStore>),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    #[error("the store {url} cannot be used")]
+    Store { url: String, source: StoreError },
+    #[error("{address} cannot be listened on")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("there is no account {name} in the configuration")]
+    NoSuchAccount { name: String, known: Vec<String> },
+    #[error("an account cannot be used")]
+    Account(#[from] ConnectError),
+    #[error("a part of the daemon panicked")]
+    Panicked(#[source] JoinError),
+    #[error("the server stopped")]
+    Server(#[source] io::Error),
+}
+
+/// Requests that are being answered, and writes that are on their way, get that long.
+const DRAIN: Duration = Duration::from_secs(15);
+
+impl Default for Parts {
+    fn default() -> Self {
+        Parts { clock: Arc::new(SystemClock), prometheus: None, probe: Probe::default(), migrate: true }
+    }
+}
+
+impl Daemon {
+    /// Opens the store, connects the accounts and listens. When this returns, requests are answered.
+    pub async fn start(config: &Config, parts: Parts) -> Result<Daemon, ComposeError> {
+        let Config { server, store: _, accounts: _, engine: settings, auth: _ } = config;
+        let Parts { clock, prometheus, probe, migrate } = parts;
+        // First what costs nothing and fails often.
+        let listen = |source| ComposeError::Listen { address: server.listen, source };
+        let listener = TcpListener::bind(server.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let accounts = accounts(config).await?;
+        let database = Database::open(&config.store.url).await?;
+        if migrate {
+            database.migrate().await?;
+        }
+        let store = database.store();
+        database.usable(store.ping().await)?;
+        let installation = database.usable(store.begin_epoch().await)?;
+        let (poke, vitals) = (Poke::default(), Vitals::default());
+        let app = App {
+            store: Arc::clone(&store),
+            accounts: accounts.clone(),
+            clock: Arc::clone(&clock),
+            poke: poke.clone(),
+            vitals: vitals.clone(),
+            owner: installation.id.clone(),
+            prometheus,
+            version: env!("CARGO_PKG_VERSION"),
+            loopback: address.ip().is_loopback(),
+        };
+        let engine =
+            Engine { store, accounts, clock, poke, vitals, settings: settings.clone(), probe, installation };
+        let shutdown = CancellationToken::new();
+        let drain = shutdown.clone();
+        let server =
+            axum::serve(listener, crossfade_api::router(app)).with_graceful_shutdown(drain.cancelled_owned());
+        let mut parts = JoinSet::new();
+        parts.spawn(async move { server.await.map_err(ComposeError::Server) });
+        parts.spawn(engine.run(shutdown.clone()).map(Ok));
+        Ok(Daemon { address, database, shutdown, parts, ended: None })
+    }
+
+    /// Returns when a part has ended by itself, which it should not; [`Daemon::stop`] then says why.
+    pub async fn ended(&mut self) {
+        if self.ended.is_none() {
+            self.ended = self.parts.join_next().await.map(flatten);
+        }
+    }
+
+    /// Lets the engine finish what it is at, drains the server, and closes the store.
+    pub async fn stop(self) -> Result<(), ComposeError> {
+        let Daemon { address: _, database, shutdown, mut parts, ended } = self;
+        shutdown.cancel();
+        let mut outcome = ended.unwrap_or(Ok(()));
+        let rest = async {
+            while let Some(part) = parts.join_next().await {
+                outcome = std::mem::replace(&mut outcome, Ok(())).and(flatten(part));
+            }
+        };
+        if tokio::time::timeout(DRAIN, rest).await.is_err() {
+            tracing::warn!("not everything ended in time; the next start goes on from what the store has");
+            parts.abort_all();
+        }
+        database.close().await;
+        outcome
+    }
+}
+
+fn flatten(part: Result<Result<(), ComposeError>, JoinError>) -> Result<(), ComposeError> {
+    part.unwrap_or_else(|panic| Err(ComposeError::Panicked(panic)))
+}
+
+impl Database {
+    pub async fn open(url: &str) -> Result<Database, ComposeError> {
+        let opened = match url.starts_with("sqlite:") {
+            true => SqliteStore::open(url).await.map(Backend::Sqlite),
+            false => PostgresStore::connect(url).await.map(|store| Backend::Postgres(Box::new(store))),
+        };
+        let url = redacted(url);
+        match opened {
+            Ok(backend) => Ok(Database { url, backend }),
+            Err(source) => Err(ComposeError::Store { url, source }),
+        }
+    }
+
+    pub async fn migrate(&self) -> Result<(), ComposeError> {
+        self.usable(match &self.backend {
+            Backend::Sqlite(store) => store.migrate().await,
+            Backend::Postgres(store) => store.migrate().await,
+        })
+    }
+
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, ComposeError> {
+        self.usable(match &self.backend {
+            Backend::Sqlite(store) => store.pending_migrations().await,
+            Backend::Postgres(store) => store.pending_migrations().await,
+        })
+    }
+
+    pub fn store(&self) -> Arc<dyn Store> {
+        match &self.backend {
+            Backend::Sqlite(store) => Arc::new(store.clone()),
+            Backend::Postgres(store) => Arc::new(store.as_ref().clone()),
+        }
+    }
+
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Sqlite(store) => store.close().await,
+            Backend::Postgres(store) => store.close().await,
+        }
+    }
+
+    fn usable<T>(&self, result: Result<T, StoreError>) -> Result<T, ComposeError> {
+        result.map_err(|source| ComposeError::Store { url: self.url.clone(), source })
+    }
+}
+
+/// One account of the configuration, without a daemon.
+pub async fn account(config: &Config, name: &str) -> Result<Account, ComposeError> {
+    let account: &AccountConfig = config.accounts.get(name).ok_or_else(|| ComposeError::NoSuchAccount {
+        name: name.to_owned(),
+        known: config.accounts.keys().cloned().collect(),
+    })?;
+    Ok(crossfade_aws::connect(account, name).await?)
+}
+
+async fn accounts(config: &Config) -> Result<Accounts, ComposeError> {
+    let mut accounts = Accounts::default();
+    for (name, account) in &config.accounts {
+        accounts.0.insert(name.clone(), crossfade_aws::connect(account, name).await?);
+    }
+    Ok(accounts)
+}
+
+impl From<ComposeError> for Failure {
+    fn from(error: ComposeError) -> Self {
+        let (exit, hint) = match &error {
+            ComposeError::Store { source: StoreError::Unavailable { .. }, .. } => (
+                Exit::Unreachable,
+                "is the database there? `crossfade config print` shows its URL and where that comes from"
+                    .to_owned(),
+            ),
+            ComposeError::Store { .. } => {
+                (Exit::Failed, "`crossfade migrate --check` says how its schema differs".to_owned())
+            }
+            ComposeError::Listen { .. } => {
+                (Exit::Failed, "does another daemon run? `server.listen` chooses another port".to_owned())
+            }
+            ComposeError::NoSuchAccount { known, .. } => {
+                (Exit::Failed, format!("there is: {}", known.join(", ")))
+            }
+            ComposeError::Account(_) => (
+                Exit::Failed,
+                "`crossfade config print` shows the accounts and where each value comes from".to_owned(),
+            ),
+            ComposeError::Panicked(_) | ComposeError::Server(_) => {
+                (Exit::Failed, "nothing is lost: the next start goes on from what the store has".to_owned())
+            }
+        };
+        Failure::of(exit, error).hint(hint)
+    }
+}

@@ -1,0 +1,8 @@
+//! The real binary: what it says and the code it ends with, and whole shifts in the emulated world.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails should end the test")]
+
+mod command_line;
+mod harness;
+mod house;
+mod shifts;
