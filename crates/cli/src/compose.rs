@@ -115,8 +115,8 @@ impl Daemon {
             Engine { store, accounts, clock, poke, vitals, settings: settings.clone(), probe, installation };
         let shutdown = CancellationToken::new();
         let drain = shutdown.clone();
-        let server =
-            axum::serve(listener, crossfade_api::router(app)).with_graceful_shutdown(drain.cancelled_owned());
+        let server = axum::serve(listener, crossfade_api::router(app).merge(crossfade_dashboard::router()))
+            .with_graceful_shutdown(drain.cancelled_owned());
         let mut parts = JoinSet::new();
         parts.spawn(async move { server.await.map_err(ComposeError::Server) });
         parts.spawn(engine.run(shutdown.clone()).map(Ok));
