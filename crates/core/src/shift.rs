@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -304,6 +304,13 @@ impl Shift {
     /// The part of the traffic that these weights give to the `to` side, over all groups the largest.
     pub fn share_of(&self, weights: &GroupWeights) -> Option<Share> {
         weights.values().filter_map(|members| crate::weights::share_of(members, &self.plan.to)).max()
+    }
+
+    /// How long after a change resolvers may still answer with the old weights.
+    pub fn settling(&self) -> SignedDuration {
+        let sets = self.known.values().flat_map(|known| &known.sets);
+        let ttl = sets.map(RecordSet::cached_seconds).max().unwrap_or(0);
+        SignedDuration::from_secs(i64::from(ttl)) + self.plan.settle_margin.0
     }
 
     pub fn zones(&self) -> BTreeSet<ZoneId> {

@@ -6,7 +6,7 @@ use crate::{
     calendar,
     event::{Actor, Happened},
     gate::Verdict,
-    shift::{Cause, Hold},
+    shift::{Asked, Cause, Hold},
 };
 
 use super::Look;
@@ -91,10 +91,12 @@ impl Look<'_> {
         {
             holds.push(self.hold(Cause::Calendar, "closed", closed.sentence));
         }
+        // Whoever asks to advance waives the hold time, not the approval.
+        let advance = matches!(self.shift.asked, Some(Asked::Advance { .. }));
         if let Some(step) = self.shift.plan.step(next)
             && step.approval
             && self.shift.approved != Some(next)
-            && (self.shift.moved_at.is_none() || self.observed_long_enough(next))
+            && (self.shift.moved_at.is_none() || advance || self.observed_long_enough(next))
         {
             let sentence = format!("step {} ({}) waits for somebody's approval", next + 1, step.share);
             holds.push(self.hold(Cause::Approval, "approval", sentence));

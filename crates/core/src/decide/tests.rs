@@ -349,6 +349,31 @@ fn a_foreign_edit_is_not_overwritten() {
 }
 
 #[test]
+fn a_foreign_edit_that_is_taken_back_is_waited_out() {
+    let mut world = World::started();
+    world.pass(5);
+    // Just before the next step, so that the write itself meets it.
+    while world.batches.len() < 2 {
+        world.now += SignedDuration::from_secs(30);
+        world.read(ZoneId::new("Z1"));
+        world.measure();
+        let decision = decide(&world.shift, &world.seen, &rules(), world.now);
+        if decision.happened.iter().any(|event| matches!(event, Happened::Intended { .. })) {
+            world.edit("cloud", 9);
+            world.seen.zones.clear();
+            world.happen(decision.happened);
+            break;
+        }
+        world.settle();
+    }
+    world.settle();
+    world.check("running", 10.0, &[Cause::Drift]);
+    world.edit("cloud", 1);
+    world.pass(20);
+    world.check("running", 50.0, &[]);
+}
+
+#[test]
 fn adopting_goes_on_with_the_first_step_above() {
     let mut world = World::started();
     world.pass(5);

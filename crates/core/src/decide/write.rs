@@ -273,7 +273,7 @@ impl Look<'_> {
             return Verge::Happen(self.give_up_for_drift(write, &drift));
         }
         let generation = write.generation;
-        let settled_at = in_sync + self.settling();
+        let settled_at = in_sync + self.shift.settling();
         let mut happened = vec![Happened::Confirmed { generation, settled_at, sets: self.own_listings() }];
         if write.purpose == Purpose::Revert {
             happened.push(Happened::Reverted {});
@@ -293,13 +293,6 @@ impl Look<'_> {
             drift.push(format!("zone {zone} does not show the weights that were written"));
         }
         drift
-    }
-
-    /// How long after INSYNC resolvers may still answer with the old weights.
-    fn settling(&self) -> SignedDuration {
-        let sets = self.shift.known.values().flat_map(|known| &known.sets);
-        let ttl = sets.map(RecordSet::cached_seconds).max().unwrap_or(0);
-        SignedDuration::from_secs(i64::from(ttl)) + self.shift.plan.settle_margin.0
     }
 
     fn give_up_for_drift(&self, write: &Write, drift: &[String]) -> Vec<Happened> {

@@ -275,6 +275,12 @@ impl Shift {
         if !self.holds.is_empty() {
             return Err(Refusal::Held(self.holds.values().map(|hold| hold.sentence.clone()).collect()));
         }
+        if let Some(step) = self.plan.step(next)
+            && step.approval
+            && self.approved != Some(next)
+        {
+            return Err(not_now(&format!("step {} ({}) needs somebody's approval first", next + 1, step.share)));
+        }
         Ok(vec![Happened::AdvanceRequested {}])
     }
 

@@ -145,6 +145,8 @@ impl Shift {
                 self.write = None;
                 self.wanted = self.landed;
                 self.stand_at(self.landed);
+                // Whatever made it drop may have moved traffic: what stands now is observed from the beginning.
+                self.settled_at = self.moved_at.map(|_| at + self.settling());
             }
             Happened::Accepted { generation, zone, change } => {
                 self.accepted(event, *generation, zone, ZoneStage::Accepted { at, change: change.clone() })?;
