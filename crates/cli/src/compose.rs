@@ -1,13 +1,21 @@
 //! Where the parts are put together: the only place that knows every one of them.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crossfade_api::App;
 use crossfade_aws::{AccountConfig, ConnectError};
 use crossfade_engine::{Engine, Probe};
 use crossfade_ports::{Account, Accounts, Clock, Poke, Store, StoreError, SystemClock, Vitals};
 use crossfade_store_postgres::PostgresStore;
-use crossfade_store_sqlite::SqliteStore;
+use crossfade_store_sqlite::{Reserved, SqliteStore};
 use futures::FutureExt as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
@@ -27,8 +35,10 @@ pub struct Daemon {
     /// Where it listens; with a port even where the configuration left the choice open.
     pub address: SocketAddr,
     database: Database,
+    /// Keeps other daemons from a database that can only have one.
+    _reserved: Option<Reserved>,
     shutdown: CancellationToken,
-    /// The server and the engine.
+    /// The server, the engine, and what wakes the engine.
     parts: JoinSet<Result<(), ComposeError>>,
     /// How the first of them ended, if one has.
     ended: Option<Result<(), ComposeError>>,
@@ -93,26 +103,37 @@ impl Daemon {
         let address = listener.local_addr().map_err(listen)?;
         let accounts = accounts(config).await?;
         let database = Database::open(&config.store.url).await?;
+        let reserved = database.reserve(&*clock)?;
         if migrate {
             database.migrate().await?;
         }
         let store = database.store();
         database.usable(store.ping().await)?;
-        let installation = database.usable(store.begin_epoch().await)?;
+        let installation = database.usable(store.installation().await)?;
         let (poke, vitals) = (Poke::default(), Vitals::default());
+        let watch = watch(config.store.listen_url.clone(), poke.clone());
         let app = App {
             store: Arc::clone(&store),
             accounts: accounts.clone(),
             clock: Arc::clone(&clock),
             poke: poke.clone(),
             vitals: vitals.clone(),
-            owner: installation.id.clone(),
+            owner: installation.clone(),
             prometheus,
             version: env!("CARGO_PKG_VERSION"),
             loopback: address.ip().is_loopback(),
         };
-        let engine =
-            Engine { store, accounts, clock, poke, vitals, settings: settings.clone(), probe, installation };
+        let engine = Engine {
+            store,
+            accounts,
+            clock,
+            poke,
+            vitals,
+            settings: settings.clone(),
+            probe,
+            installation,
+            replica: database.replica(),
+        };
         let shutdown = CancellationToken::new();
         let drain = shutdown.clone();
         let server = axum::serve(listener, crossfade_api::router(app).merge(crossfade_dashboard::router()))
@@ -120,7 +141,8 @@ impl Daemon {
         let mut parts = JoinSet::new();
         parts.spawn(async move { server.await.map_err(ComposeError::Server) });
         parts.spawn(engine.run(shutdown.clone()).map(Ok));
-        Ok(Daemon { address, database, shutdown, parts, ended: None })
+        parts.spawn(shutdown.clone().run_until_cancelled_owned(watch).map(|_| Ok(())));
+        Ok(Daemon { address, database, _reserved: reserved, shutdown, parts, ended: None })
     }
 
     /// Returns when a part has ended by itself, which it should not; [`Daemon::stop`] then says why.
@@ -132,7 +154,7 @@ impl Daemon {
 
     /// Lets the engine finish what it is at, drains the server, and closes the store.
     pub async fn stop(self) -> Result<(), ComposeError> {
-        let Daemon { address: _, database, shutdown, mut parts, ended } = self;
+        let Daemon { address: _, database, _reserved, shutdown, mut parts, ended } = self;
         shutdown.cancel();
         let mut outcome = ended.unwrap_or(Ok(()));
         let rest = async {
@@ -194,9 +216,60 @@ impl Database {
         }
     }
 
+    /// A SQLite file has one daemon; any number share a PostgreSQL.
+    fn reserve(&self, clock: &dyn Clock) -> Result<Option<Reserved>, ComposeError> {
+        match &self.backend {
+            Backend::Sqlite(store) => {
+                let (pid, host, since) = (std::process::id(), host(), clock.now());
+                let who = format!("process {pid} on {host}, since {since:.0}");
+                self.usable(store.reserve(&who)).map(Some)
+            }
+            Backend::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// The name of this process among replicas.
+    fn replica(&self) -> String {
+        match &self.backend {
+            // A file has one daemon at a time, and the next one is the same to it: it takes up its leases at once.
+            Backend::Sqlite(_) => "the-only-one".to_owned(),
+            Backend::Postgres(_) => {
+                let (mut drawn, host) = (uuid::Uuid::new_v4().simple().to_string(), host());
+                // To tell the processes of a host apart, with the host's name to find them by.
+                drawn.truncate(8);
+                format!("{host}-{drawn}")
+            }
+        }
+    }
+
     fn usable<T>(&self, result: Result<T, StoreError>) -> Result<T, ComposeError> {
         result.map_err(|source| ComposeError::Store { url: self.url.clone(), source })
     }
+}
+
+/// Pokes when another replica has changed something. Never ends.
+async fn watch(url: Option<String>, poke: Poke) {
+    let Some(url) = url else { return std::future::pending().await };
+    let listens = AtomicBool::new(true);
+    let heard = |outcome: Result<(), StoreError>| match outcome {
+        Ok(()) => {
+            listens.store(true, Ordering::Relaxed);
+            poke.poke();
+        }
+        Err(error) => {
+            if listens.swap(false, Ordering::Relaxed) {
+                tracing::warn!(error = %error, "changes by other replicas are only seen by polling");
+            }
+        }
+    };
+    crossfade_store_postgres::watch(&url, heard).await;
+}
+
+/// This machine's name, for people.
+fn host() -> String {
+    // Where there is no such file, the process is told by the rest.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("localhost").to_owned()
 }
 
 /// One account of the configuration, without a daemon.
@@ -222,6 +295,11 @@ impl From<ComposeError> for Failure {
             ComposeError::Store { source: StoreError::Unavailable { .. }, .. } => (
                 Exit::Unreachable,
                 "is the database there? `crossfade config print` shows its URL and where that comes from"
+                    .to_owned(),
+            ),
+            ComposeError::Store { source: StoreError::InUse { .. }, .. } => (
+                Exit::Failed,
+                "a SQLite file has one daemon; several can share a PostgreSQL database (`store.url`)"
                     .to_owned(),
             ),
             ComposeError::Store { .. } => {

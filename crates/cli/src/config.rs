@@ -42,6 +42,8 @@ pub struct Server {
 pub struct Store {
     /// `sqlite://path` or `postgres://…`.
     pub url: String,
+    /// Where PostgreSQL is listened to for what other replicas changed: the server itself. Without it, there is polling.
+    pub listen_url: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -115,7 +117,7 @@ impl Default for Server {
 
 impl Default for Store {
     fn default() -> Self {
-        Store { url: "sqlite://crossfade.db".to_owned() }
+        Store { url: "sqlite://crossfade.db".to_owned(), listen_url: None }
     }
 }
 
@@ -153,7 +155,7 @@ impl Config {
         let region_elsewhere = REGION_VARIABLES.iter().any(|name| environment.get(name).is_some());
         Config {
             server: Server { listen: reader.address("server.listen", server.listen) },
-            store: Store { url: reader.store_url("store.url", store.url) },
+            store: Store::read(reader, store),
             accounts: accounts(reader, region_elsewhere),
             engine: Settings {
                 poll: reader.span("engine.poll", engine.poll),
@@ -184,6 +186,14 @@ impl Config {
                 "listen on 127.0.0.1 or [::1], and put a proxy that authenticates in front of it, or an SSH tunnel",
             );
         }
+    }
+}
+
+impl Store {
+    fn read(reader: &mut Reader, default: Store) -> Store {
+        let url = reader.store_url("store.url", default.url);
+        let server = Some(url.clone()).filter(|url| !url.starts_with("sqlite:"));
+        Store { listen_url: reader.text("store.listen_url", server), url }
     }
 }
 

@@ -14,4 +14,6 @@ pub mod environment;
 pub mod failure;
 pub mod lifecycle;
 pub mod render;
+#[cfg(debug_assertions)]
+pub mod stop_at;
 pub mod telemetry;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use crossfade_core::event::Event;
+use serde_json::Value;
 
 use self::export::ExportFormat;
 use super::Context;
@@ -118,17 +119,45 @@ fn row(event: &Event) -> Result<[String; 5], Failure> {
 
 /// What fits on a line: plain values, and the names and sentences of what has some.
 fn details(data: &str) -> String {
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(data) else { return String::new() };
-    let plain = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => Some(text.clone()),
-        serde_json::Value::Number(number) => Some(number.to_string()),
-        serde_json::Value::Bool(flag) => Some(flag.to_string()),
-        serde_json::Value::Object(inner) => {
-            let of = |key: &str| inner.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let Ok(Value::Object(fields)) = serde_json::from_str(data) else { return String::new() };
+    let shown = fields.iter().filter_map(|(key, value)| Some(format!("{key}: {}", plain(key, value)?)));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+fn plain(key: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(match (key, number.as_u64()) {
+            ("share" | "to", _) => format!("{} %", number.as_f64()?),
+            // As everywhere else that people read.
+            ("step", Some(index)) => (index + 1).to_string(),
+            _ => number.to_string(),
+        }),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Object(inner) => {
+            let of = |key: &str| inner.get(key).and_then(Value::as_str).map(str::to_owned);
             of("sentence").or_else(|| of("name"))
         }
-        serde_json::Value::Null | serde_json::Value::Array(_) => None,
-    };
-    let shown = fields.iter().filter_map(|(key, value)| Some(format!("{key}: {}", plain(value)?)));
-    shown.collect::<Vec<_>>().join(", ")
+        Value::Array(items) => {
+            let sentence = |item: &Value| item.get("sentence").and_then(Value::as_str).map(str::to_owned);
+            let sentences: Vec<String> = items.iter().filter_map(sentence).collect();
+            (!sentences.is_empty()).then(|| sentences.join("; "))
+        }
+        Value::Null => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_in_the_words_of_a_person() {
+        let intended =
+            r#"{"gates":[{"sentence":"3 errors in 900 requests (0.33 %)"}],"generation":2,"share":12.5}"#;
+        let shown = details(intended);
+        assert_eq!(shown, "gates: 3 errors in 900 requests (0.33 %), generation: 2, share: 12.5 %");
+        assert_eq!(details(r#"{"step":1}"#), "step: 2");
+        assert_eq!(details(r#"{"gates":[],"weights":{"a":{"b":1}},"change":null}"#), "");
+    }
 }

@@ -25,7 +25,13 @@ pub async fn run(context: &Context, args: ServeArgs) -> Result<Exit, Failure> {
     let loaded = config::load(context, &file)?;
     let stop = lifecycle::on_signal()
         .map_err(|error| Failure::failed("the signals cannot be listened to").because(error))?;
-    let parts = Parts { prometheus: Some(telemetry::recorder()?), migrate: !no_migrate, ..Parts::default() };
+    let parts = Parts {
+        prometheus: Some(telemetry::recorder()?),
+        migrate: !no_migrate,
+        #[cfg(debug_assertions)]
+        probe: crate::stop_at::probe(&context.environment)?,
+        ..Parts::default()
+    };
     let mut daemon = tokio::select! {
         started = Daemon::start(&loaded.config, parts) => started?,
         () = stop.cancelled() => return Ok(Exit::Done),

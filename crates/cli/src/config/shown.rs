@@ -12,12 +12,13 @@ impl Config {
     pub fn entries(&self) -> Vec<(String, String)> {
         let Config { server, store, accounts, engine, auth } = self;
         let Server { listen } = server;
-        let Store { url } = store;
+        let Store { url, listen_url } = store;
         let Settings { poll, metrics_every, read_back_every, propagation, requests_per_second } = engine;
         let Auth { tokens } = auth;
         let mut entries = vec![
             ("server.listen".to_owned(), quoted(&listen.to_string())),
             ("store.url".to_owned(), quoted(&redacted(url))),
+            ("store.listen_url".to_owned(), quoted(&redacted(listen_url.as_deref().unwrap_or_default()))),
         ];
         for (name, account) in accounts {
             let AccountConfig {

@@ -88,8 +88,10 @@ async fn a_mistake_in_the_configuration_starts_nothing() {
 async fn an_account_that_contradicts_itself_is_a_mistake() {
     let desk =
         Desk::with(&[("crossfade.toml", "[accounts.prod]\nregion = 'eu-west-1'\nexternal_id = 'x'\n")]);
+    // Whoever else listens on the default port is not what this is about.
+    let environment = [("CROSSFADE_SERVER__LISTEN", "127.0.0.1:0")];
     for arguments in [&["config", "check"] as &[&str], &["serve"]] {
-        let said = desk.run(arguments).await;
+        let said = run(desk.0.path(), &environment, arguments).await;
         assert_eq!(said.code, 1, "{said:#?}");
         assert!(said.stderr.contains("account prod: `external_id`"), "{said:#?}");
     }

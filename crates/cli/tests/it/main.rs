@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails should end the test")]
 
+mod bad_input;
 mod command_line;
+mod crash;
 mod harness;
 mod house;
 mod shifts;
+mod verbs;
+mod wire;
+mod zones;

@@ -1,10 +1,11 @@
 //! Whole shifts: a daemon, the emulated world, and the commands that a person would type.
 
+use crossfade_core::event::{Event, Happened};
 use crossfade_playground::{Fault, FaultKind};
 
-use crate::harness::{Process, World};
+use crate::harness::{Process, World, on_each_store};
 
-/// Short enough for a test, long enough for the gate to see a period of 10 s at each step.
+/// Short enough for a test: what takes time is the proof, several periods of 10 s at each step.
 const RAMP: &str = "{ steps: [50, 100], hold: 1s, bake: 1s }";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +20,7 @@ async fn a_healthy_shift_is_completed_and_finalized() {
     assert!(preview.stdout.contains("www.example.com A in zone"), "{preview:#?}");
 
     daemon.done(&["apply", plan, "--start", "--reason", "the move"]).await;
-    let waited = daemon.run(&["status", "www", "--wait", "--timeout", "120s"]).await;
+    let waited = daemon.run(&["status", "www", "--wait", "--timeout", "300s"]).await;
     assert_eq!(waited.code, 0, "{waited:#?}\n{}", daemon.log());
     assert_eq!((world.weight("legacy"), world.weight("cloud") > 0), (0, true));
 
@@ -35,33 +36,40 @@ async fn a_healthy_shift_is_completed_and_finalized() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shift_outlives_its_daemon_and_can_be_taken_back_without_it() {
-    let world = World::start().await;
-    let mut daemon = Process::start(&world).await;
-    let plan = world.plan("www", "{ steps: [50, 100], hold: 1h }");
-    daemon.done(&["apply", plan.to_str().unwrap(), "--start"]).await;
-    daemon
-        .await_shift("www", "at step 1", |shift| shift.share.set.is_some_and(|share| share.percent() > 49.0))
-        .await;
-    assert!(world.weight("cloud") > 0);
-    daemon.kill9();
+    on_each_store(|backend| async move {
+        let world = World::quiet(backend).await;
+        let mut daemon = Process::start(&world).await;
+        let plan = world.quiet_plan("www", "{ steps: [50, 100], hold: 1h }");
+        daemon.done(&["apply", &plan, "--start"]).await;
+        daemon.await_share("www", 50.0).await;
+        daemon.kill9();
 
-    let refused = daemon.run(&["revert", "www"]).await;
-    assert_eq!(refused.code, 9, "{refused:#?}");
-    assert!(refused.stderr.contains("crossfade revert --direct --zone"), "{refused:#?}");
-    let direct =
-        ["revert", "--direct", "--zone", "example.com", "--name", "www.example.com", "--reason", "at night"];
-    // An answer that is lost, and one that says "not now", must not keep a revert from its end.
-    let on_change = |kind| Fault::next(kind).on("ChangeResourceRecordSets");
-    world.playground.world().arm(on_change(FaultKind::Throttle));
-    world.playground.world().arm(on_change(FaultKind::LostAfterApply));
-    let reverted = world.run(&direct).await;
-    assert_eq!(reverted.code, 0, "{reverted:#?}");
-    assert_eq!((world.weight("legacy"), world.weight("cloud")), (100, 0));
+        let refused = daemon.run(&["revert", "www"]).await;
+        assert_eq!(refused.code, 9, "{refused:#?}");
+        assert!(refused.stderr.contains("crossfade revert --direct --zone"), "{refused:#?}");
+        let direct = ["revert", "--direct", "--zone", "example.com", "--name", "www.example.com"];
+        // An answer that is lost, and one that says "not now", must not keep a revert from its end.
+        let on_change = |kind| Fault::next(kind).on("ChangeResourceRecordSets");
+        world.playground.world().arm(on_change(FaultKind::Throttle));
+        world.playground.world().arm(on_change(FaultKind::LostAfterApply));
+        let reverted = world.run(&[&direct[..], &["--reason", "at night"]].concat()).await;
+        assert_eq!(reverted.code, 0, "{reverted:#?}");
+        assert!(world.is_taken_back());
+        let written = world.playground.world().journal().pop().unwrap();
+        assert!(written.comment.unwrap().contains("by tester: at night"));
 
-    daemon.restart(&[]).await;
-    daemon.await_phase("www", "reverted").await;
-    daemon.done(&["history", "verify", "www"]).await;
-    assert!(daemon.terminate().await.success());
+        daemon.restart(&[]).await;
+        daemon.await_phase("www", "reverted").await;
+        let history = daemon.history("www").await;
+        let found = |event: &Event| matches!(event.what, Happened::FoundReverted { generation: 2, .. });
+        assert!(history.iter().any(found), "{history:#?}");
+        daemon.done(&["history", "verify", "www"]).await;
+        // Nothing is left of it: the shift can go on from there.
+        daemon.done(&["retry", "www"]).await;
+        daemon.await_share("www", 50.0).await;
+        assert!(daemon.terminate().await.success());
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
