@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{App, types::Problem};
 
@@ -33,6 +33,14 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
         Err(_) => Some(format!("no answer within {} s", PING_DEADLINE.as_secs())),
     };
     let cycle_is_fresh = signs.cycle.is_some_and(|at| now.duration_since(at) < CYCLE_MAX_AGE);
+    let leases: Map<String, Value> = signs
+        .leases
+        .iter()
+        .map(|(account, held)| {
+            let (epoch, until) = (held.epoch, held.trusted_until);
+            (account.clone(), json!({ "epoch": epoch, "trusted_until": until, "trusted": now < until }))
+        })
+        .collect();
     let ready = store.is_none() && cycle_is_fresh;
     let body = json!({
         "status": if ready { "ready" } else { "not_ready" },
@@ -40,7 +48,9 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
         "checks": {
             "store": { "ok": store.is_none(), "error": store },
             "engine": { "ok": cycle_is_fresh, "at": signs.cycle, "age_seconds": age_seconds(signs.cycle, now) },
-            // Not part of readiness: an account that cannot be read holds its own shifts and no others.
+            // Not part of readiness: a replica without an account is there for people, and to take over.
+            "leases": { "replica": signs.replica, "accounts": leases },
+            // Nor are these: an account that cannot be read holds its own shifts and no others.
             "read_back": { "at": signs.read_back, "age_seconds": age_seconds(signs.read_back, now) },
             "metrics": { "at": signs.metrics, "age_seconds": age_seconds(signs.metrics, now) },
         },

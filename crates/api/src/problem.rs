@@ -95,7 +95,10 @@ impl Problem {
                 )
                 .with_hint("Send the request again; an Idempotency-Key makes that harmless.")
             }
-            StoreError::Inconsistent { .. } | StoreError::Refused(_) => Problem::internal(&error),
+            StoreError::Inconsistent { .. }
+            | StoreError::Refused(_)
+            | StoreError::LeaseLost { .. }
+            | StoreError::InUse { .. } => Problem::internal(&error),
         }
     }
 

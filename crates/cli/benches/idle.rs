@@ -7,6 +7,8 @@
 //! The daemon is a process of its own with its default settings, but for the budget of AWS requests while the shifts
 //! are brought under way; it is measured from `/proc`.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
+
 mod fleet;
 
 use std::{

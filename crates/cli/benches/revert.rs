@@ -7,6 +7,8 @@
 //! Everything is real but Route 53 itself: HTTP on loopback, SQLite on disk with its default of a full sync for each
 //! commit, the AWS SDK. The time is taken where the emulated Route 53 has read the request.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to say")]
+
 mod fleet;
 
 use std::{

@@ -9,6 +9,7 @@
 
 mod climb;
 mod holds;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -119,7 +120,7 @@ const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 pub fn decide(shift: &Shift, seen: &Observation, rules: &Rules, now: Timestamp) -> Decision {
-    let standing = Standing { moved_at: shift.moved_at, settled_at: shift.settled_at };
+    let standing = standing::standing(shift);
     let gates: Vec<GateReport> = shift
         .plan
         .gates
@@ -187,10 +188,7 @@ impl Look<'_> {
         if !changed.is_empty() {
             return Verge::Happen(changed);
         }
-        match self.failed_reads() {
-            Verge::Rest => self.climb(next),
-            again => again,
-        }
+        self.failed_reads().unwrap_or_else(|| self.climb(next))
     }
 
     fn reverting(&self) -> Verge {
@@ -205,7 +203,7 @@ impl Look<'_> {
             return Verge::Do(read);
         }
         let changed = self.changed_holds(usize::MAX);
-        if changed.is_empty() { self.failed_reads() } else { Verge::Happen(changed) }
+        if changed.is_empty() { self.failed_reads().unwrap_or(Verge::Rest) } else { Verge::Happen(changed) }
     }
 
     /// What follows from a failed gate, if anything does that has not followed already.
@@ -274,28 +272,22 @@ impl Look<'_> {
         }
     }
 
-    /// How long the present step is observed before `next`.
     fn hold_time(&self, next: usize) -> SignedDuration {
-        let plan = &self.shift.plan;
-        match next.checked_sub(1) {
-            None => SignedDuration::ZERO,
-            Some(_) if next >= plan.ramp.steps.len() => plan.bake(),
-            Some(present) => plan.hold(present),
-        }
+        standing::hold_time(self.shift, next)
     }
 
-    /// Zones whose newest read failed, to be read again after a while.
-    fn failed_reads(&self) -> Verge {
+    /// Zones whose newest read failed, to be read again after a while. `None` when there are none.
+    fn failed_reads(&self) -> Option<Verge> {
         let failed =
             |zone: &ZoneId| self.seen.zones.get(zone).filter(|read| read.listed.is_err()).map(|read| read.at);
         let zones = self.shift.zones();
-        let Some(oldest) = zones.iter().filter_map(failed).min() else { return Verge::Rest };
+        let oldest = zones.iter().filter_map(failed).min()?;
         let again = oldest + READ_AGAIN_AFTER;
         if self.now < again {
-            return Verge::Until(again, "a zone is read again");
+            return Some(Verge::Until(again, "a zone is read again"));
         }
         let failed = zones.into_iter().filter(|zone| failed(zone).is_some());
-        Verge::Do(failed.map(|zone| Effect::Read { zone }).collect())
+        Some(Verge::Do(failed.map(|zone| Effect::Read { zone }).collect()))
     }
 
     /// Reads of the zones that were never read, or not since `after`. `None` when none is missing.

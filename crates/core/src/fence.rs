@@ -21,7 +21,7 @@ pub struct Fence {
     pub shift: String,
     /// Rises with every write of the shift.
     pub generation: u64,
-    /// Rises with every start of a daemon of this installation.
+    /// Rises with every change of hands of the account's lease.
     pub epoch: u64,
     /// Empty when it does not fit into one TXT value.
     pub baseline: FenceBaseline,

@@ -24,6 +24,7 @@ pub mod shift;
 pub mod calendar;
 pub mod decide;
 pub mod gate;
+pub mod invariants;
 pub mod report;
 
 pub use crate::{

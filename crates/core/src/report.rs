@@ -121,13 +121,15 @@ pub fn foremost(shift: &Shift) -> Option<&Hold> {
 
 fn outlook(shift: &Shift, report: Option<&Report>) -> String {
     if let Some(hold) = foremost(shift) {
+        let reverting = matches!(shift.phase, Phase::Reverting { .. });
         return match hold.cause {
+            Cause::Drift if reverting => "`revert` writes the baseline weights once more.".to_owned(),
             Cause::Drift => {
                 "Nothing is written until somebody decides: `adopt` takes the zone's weights, `reassert` writes ours."
                     .to_owned()
             }
-            Cause::Operator | Cause::Gate if hold.until_resumed => "It stays there until `resume`.".to_owned(),
             Cause::Approval => "It goes on after `approve`.".to_owned(),
+            _ if hold.until_resumed => "It stays there until `resume`.".to_owned(),
             Cause::Operator
             | Cause::Gate
             | Cause::Fault

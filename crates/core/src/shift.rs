@@ -56,6 +56,9 @@ pub struct Shift {
     pub settled_at: Option<Timestamp>,
     /// When a person last let the shift go on.
     pub resumed_at: Option<Timestamp>,
+    /// When a person last let the shift go on after a gate had failed, having seen what it failed on.
+    #[serde(default)]
+    pub evidence_from: Option<Timestamp>,
     pub holds: BTreeMap<Cause, Hold>,
     /// Something a person asked for that needs a look at the zone first.
     pub asked: Option<Asked>,
@@ -201,6 +204,9 @@ pub enum Stage {
 /// The code of the hold under which nothing at all is written.
 pub const FROZEN: &str = "frozen";
 
+/// The code of the hold that a failed gate leaves where it does not revert.
+const FAILED: &str = "failed";
+
 impl Phase {
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -308,9 +314,14 @@ impl Shift {
 
     /// How long after a change resolvers may still answer with the old weights.
     pub fn settling(&self) -> SignedDuration {
+        self.ttl() + self.plan.settle_margin.0
+    }
+
+    /// How long resolvers keep an answer.
+    pub fn ttl(&self) -> SignedDuration {
         let sets = self.known.values().flat_map(|known| &known.sets);
-        let ttl = sets.map(RecordSet::cached_seconds).max().unwrap_or(0);
-        SignedDuration::from_secs(i64::from(ttl)) + self.plan.settle_margin.0
+        let seconds = sets.map(RecordSet::cached_seconds).max().unwrap_or(0);
+        SignedDuration::from_secs(i64::from(seconds))
     }
 
     pub fn zones(&self) -> BTreeSet<ZoneId> {
@@ -354,6 +365,13 @@ impl Shift {
     fn weights_in<'a>(&self, sets: impl Fn(&ZoneId) -> Option<&'a [RecordSet]>) -> GroupWeights {
         let groups = self.groups.iter();
         groups.filter_map(|group| Some((group.clone(), weights_of(sets(&group.zone)?, group)))).collect()
+    }
+}
+
+impl Hold {
+    /// Whether a gate has failed, and was answered without a revert.
+    pub fn is_failed_gate(&self) -> bool {
+        self.cause == Cause::Gate && self.code == FAILED
     }
 }
 

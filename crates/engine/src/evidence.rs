@@ -9,7 +9,7 @@ use std::{
 };
 
 use crossfade_core::{
-    gate::{Fetched, GateData, MetricQuery, Point, RECENT_PERIODS, periods, queries},
+    gate::{Fetched, GateData, MetricQuery, Point, periods, queries},
     plan::{Gate, Source},
     shift::Shift,
 };
@@ -21,6 +21,19 @@ use crate::slot::Slot;
 /// How far back every read goes. Load balancers' datapoints are corrected for some minutes;
 /// <https://github.com/prometheus/cloudwatch_exporter> waits ten for most of them.
 const READ_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// Evidence is older than this only in steps that nobody waits for, and says nothing that newer does not.
+const EVIDENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Before the first step: what is usual on the legacy side, with quiet minutes and busy ones.
+const USUAL: SignedDuration = SignedDuration::from_mins(60);
+
+/// Periods that make up what is usual.
+const USUAL_PERIODS: i32 = 60;
+
+/// CloudWatch keeps periods of less than a minute for three hours, and refuses to be asked for older ones.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
+const SHORT_PERIODS_KEPT: SignedDuration = SignedDuration::from_mins(3 * 60 - 5);
 
 #[derive(Default)]
 pub(crate) struct Evidence {
@@ -40,6 +53,8 @@ struct Kept {
     /// Everything from here on has been read at least once.
     from: Timestamp,
     read_at: Timestamp,
+    /// When an answer was last complete.
+    complete_at: Option<Timestamp>,
     points: BTreeMap<Timestamp, f64>,
     incomplete: Option<String>,
 }
@@ -73,11 +88,12 @@ impl Evidence {
             kept.retain(|key, _| wanted.contains_key(key));
             for (key, from) in &wanted {
                 let again =
-                    now - READ_AGAIN.max(SignedDuration::from_secs(i64::from(key.query.period_seconds)) * 10);
-                let since = match kept.get(key) {
-                    Some(kept) if kept.from <= *from && kept.incomplete.is_none() => again.max(*from),
-                    Some(_) | None => *from,
-                };
+                    READ_AGAIN.max(SignedDuration::from_secs(i64::from(key.query.period_seconds)) * 10);
+                let known = kept.get(key).filter(|kept| kept.from <= *from);
+                // What came before the last complete answer is known, whatever has been missing since.
+                let since =
+                    known.and_then(|kept| kept.complete_at).map_or(*from, |at| (at - again).max(*from));
+                let since = since.max(oldest_kept(&key.query, now));
                 reads.entry((key.account.clone(), since)).or_default().push(key.query.clone());
             }
         }
@@ -102,12 +118,14 @@ impl Evidence {
                 let entry = kept.entry(key).or_insert_with(|| Kept {
                     from,
                     read_at: now,
+                    complete_at: None,
                     points: BTreeMap::new(),
                     incomplete: None,
                 });
                 entry.read_at = now;
                 if series.incomplete.is_none() {
                     entry.from = from;
+                    entry.complete_at = Some(now);
                     // What a complete answer does not have is not there any more.
                     entry.points.retain(|at, _| *at >= from && *at < since);
                 }
@@ -133,8 +151,8 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
     for gate in &shift.plan.gates {
         for source in sources(gate) {
             let period = source.period();
-            let recent = now - period * (RECENT_PERIODS + 1) - gate.metric_delay.0;
-            let from = shift.settled_at.map_or(recent, |settled| recent.min(settled)) - period;
+            let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(now - EVIDENCE));
+            let from = moved - USUAL.max(period * USUAL_PERIODS) - gate.metric_delay.0 - period;
             // Whole periods, so that the queries of many shifts share their reads.
             let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
             let from = Timestamp::from_second(aligned).unwrap_or(from);
@@ -145,6 +163,11 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
             }
         }
     }
+}
+
+/// As old as datapoints of this length may be asked for. Those that were read before they grew older stay known.
+fn oldest_kept(query: &MetricQuery, now: Timestamp) -> Timestamp {
+    if query.period_seconds < 60 { now - SHORT_PERIODS_KEPT } else { Timestamp::MIN }
 }
 
 /// The shortest period among a shift's gates.

@@ -94,7 +94,7 @@ pub(super) async fn carry_out(
         let now = app.clock.now();
         let (after, events) = shift::command(&shift, asked.command, &asked.actor, asked.reason.clone(), now)
             .map_err(|error| Problem::of_transition(error, &shift))?;
-        match app.store.commit(&after, &events, asked.key.as_ref()).await {
+        match app.store.commit(&after, &events, asked.key.as_ref(), None).await {
             Ok(()) => {
                 app.poke.poke();
                 log(&after, asked);

@@ -1,6 +1,7 @@
 //! Liveness, readiness, counters.
 
 use axum::http::StatusCode;
+use crossfade_ports::vitals::Held;
 use jiff::SignedDuration;
 
 use crate::world::{World, now};
@@ -18,6 +19,11 @@ async fn it_is_ready_while_shifts_are_looked_after() {
     world.vitals.note(|signs| {
         signs.cycle = Some(now() - SignedDuration::from_millis(1_500));
         signs.read_back = Some(now() - SignedDuration::from_secs(40));
+        signs.replica = "host-1".to_owned();
+        for (account, seconds) in [("default", 9), ("other", 0)] {
+            let trusted_until = now() + SignedDuration::from_secs(seconds);
+            signs.leases.insert(account.to_owned(), Held { epoch: 7, trusted_until });
+        }
     });
     insta::assert_snapshot!(world.get("/readyz").await.shown());
     world.vitals.note(|signs| signs.cycle = Some(now() - SignedDuration::from_secs(15)));

@@ -117,7 +117,7 @@ async fn a_plan_may_be_json_yaml_or_toml_and_nothing_else() {
 async fn a_shift_is_shown_with_what_the_engine_saw() {
     let world = World::new();
     world.shift("www", "moved").await;
-    let standing = Standing { moved_at: Some(now()), settled_at: Some(now()) };
+    let standing = Standing { moved_at: Some(now()), settled_at: Some(now()), ..Standing::default() };
     let gate = &world.store.load("www").await.unwrap().unwrap().shift.plan.gates[0];
     let gate = judge(gate, None, standing, now());
     let next = Next { at: Some(now()), what: "50 % (step 2 of 3)".to_owned() };
@@ -127,7 +127,7 @@ async fn a_shift_is_shown_with_what_the_engine_saw() {
     let answer = world.get("/api/v1/shifts/www").await;
     insta::assert_snapshot!(answer.shown().replace(&world.zone.0, "ZONE"));
     let gate = &answer.json()["gates"][0];
-    assert_eq!((&gate["name"], &gate["verdict"]), (&"errors".into(), &"hold".into()));
+    assert_eq!((&gate["name"], &gate["verdict"]), (&"errors".into(), &"wait".into()));
     assert!(gate["sentence"].is_string());
     // A client reads it with the same types, and loses nothing.
     let read: Shift = serde_json::from_str(&answer.text).unwrap();

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::{
     Store, StoreError,
     fake::store::MemoryStore,
-    store::{Filter, IdempotencyKey, Installation, Remembered, Stored},
+    store::{Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
 };
 
 /// Over a store in memory: what a test wants to go wrong, and which calls were made.
@@ -84,8 +85,8 @@ impl Unsteady {
 
 #[async_trait]
 impl Store for Unsteady {
-    async fn begin_epoch(&self) -> Result<Installation, StoreError> {
-        self.inner.begin_epoch().await
+    async fn installation(&self) -> Result<String, StoreError> {
+        self.inner.installation().await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -108,6 +109,7 @@ impl Store for Unsteady {
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
+        lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
         self.called("commit").await?;
         {
@@ -117,7 +119,7 @@ impl Store for Unsteady {
                 return Err(StoreError::Conflict { shift: shift.name.clone(), expected: 0 });
             }
         }
-        self.inner.commit(shift, events, key).await
+        self.inner.commit(shift, events, key, lease).await
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
@@ -139,12 +141,46 @@ impl Store for Unsteady {
         self.inner.list(filter).await
     }
 
-    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    async fn active(&self) -> Result<Vec<Active>, StoreError> {
         self.inner.active().await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         self.called("events").await?;
         self.inner.events(name, after, limit).await
+    }
+
+    async fn acquire(
+        &self,
+        account: &str,
+        replica: &str,
+        ttl: Duration,
+        at_least: u64,
+    ) -> Result<Option<Lease>, StoreError> {
+        self.inner.acquire(account, replica, ttl, at_least).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, StoreError> {
+        self.inner.renew(lease, ttl).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.inner.release(lease).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Tenure>, StoreError> {
+        self.inner.leases().await
+    }
+
+    async fn attend(&self, replica: &Replica, ttl: Duration) -> Result<(), StoreError> {
+        self.inner.attend(replica, ttl).await
+    }
+
+    async fn depart(&self, replica: &str) -> Result<(), StoreError> {
+        self.inner.depart(replica).await
+    }
+
+    async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
+        self.inner.replicas().await
     }
 }

@@ -150,7 +150,7 @@ impl World {
     pub(crate) async fn happen(&self, name: &str, happened: Vec<Happened>) {
         let shift = self.store.load(name).await.unwrap().unwrap().shift;
         let (shift, events) = shift.after(happened, &Actor::daemon(), None, now()).unwrap();
-        self.store.commit(&shift, &events, None).await.unwrap();
+        self.store.commit(&shift, &events, None, None).await.unwrap();
     }
 
     /// At its first step, with all of that confirmed.

@@ -105,5 +105,6 @@ fn check(context: &Context, files: &[PathBuf]) -> Result<Exit, Failure> {
 fn summary(plan: &Plan) -> String {
     let steps: Vec<String> = plan.ramp.steps.iter().map(|step| step.share.percent().to_string()).collect();
     let groups: usize = plan.records.iter().map(|records| records.types.len()).sum();
-    format!("{} is in order: {groups} record groups, steps {} %", plan.name, steps.join(", "))
+    let plural = if groups == 1 { "" } else { "s" };
+    format!("{} is in order: {groups} record group{plural}, steps {} %", plan.name, steps.join(", "))
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use crate::{
     GroupKey, RecordName, Share,
     batch::{GroupWeights, weights_of},
@@ -13,6 +15,9 @@ use crate::{
 };
 
 use super::{FRESH, Look, Verge, zone::Stamp};
+
+/// Between two looks at records that do not fit the plan, or belong to somebody else.
+const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 impl Look<'_> {
     /// To the next step, or to completion, if everything allows it.
@@ -53,12 +58,12 @@ impl Look<'_> {
             happened.push(Happened::BaselineTaken { sets: self.own_listings() });
         }
         let weights = shift.weights_for(step.share);
-        let intended = shift.intend(Purpose::Step { index: next }, step.share, weights);
-        happened.push(match intended {
-            Happened::Intended { generation, purpose, share, weights, .. } => {
-                Happened::Intended { generation, purpose, share, weights, gates: self.gates.clone() }
-            }
-            other => other,
+        happened.push(Happened::Intended {
+            generation: shift.generation + 1,
+            purpose: Purpose::Step { index: next },
+            share: step.share,
+            weights,
+            gates: self.gates.clone(),
         });
         Verge::Happen(happened)
     }
@@ -147,6 +152,15 @@ impl Look<'_> {
     }
 
     fn rest_of_hold(&self) -> Verge {
+        if self.shift.holds.contains_key(&Cause::Dependency) {
+            // Before the first write nobody else reads the zone, and only a look tells that it was mended.
+            let oldest = self.shift.zones().iter().filter_map(|zone| Some(self.seen.zones.get(zone)?.at)).min();
+            return match (self.read_missing(Some(self.now - LOOK_AGAIN_AFTER)), oldest) {
+                (Some(reads), _) => Verge::Do(reads),
+                (None, Some(at)) => Verge::Until(at + LOOK_AGAIN_AFTER, "the zone is read again"),
+                (None, None) => Verge::Rest,
+            };
+        }
         let next = self.shift.next_step().unwrap_or(0);
         match self.shift.settled_at.map(|settled| settled + self.hold_time(next)) {
             Some(at) if at > self.now => Verge::Until(at, "the hold time ends"),

@@ -1,11 +1,9 @@
 //! The holds that come and go with what is seen. Those that a person placed are not touched here.
 
-use jiff::Timestamp;
-
 use crate::{
     calendar,
     event::{Actor, Happened},
-    gate::Verdict,
+    gate::{Code, Verdict},
     shift::{Asked, Cause, Hold},
 };
 
@@ -35,7 +33,7 @@ impl Look<'_> {
         self.zone_holds(&mut holds);
         // Whoever goes down asks neither metrics nor the calendar.
         if self.shift.next_step().is_some() {
-            self.gate_holds(next, &mut holds);
+            self.gate_holds(&mut holds);
             self.calendar_holds(next, &mut holds);
         }
         holds
@@ -69,18 +67,13 @@ impl Look<'_> {
         }
     }
 
-    fn gate_holds(&self, next: usize, holds: &mut Vec<Hold>) {
+    fn gate_holds(&self, holds: &mut Vec<Hold>) {
         for report in self.gates.iter().filter(|report| report.verdict == Verdict::Hold) {
             let cause = if report.code == "no_data" { Cause::NoData } else { Cause::Gate };
-            holds.push(self.hold(cause, &report.code, format!("gate {}: {}", report.name, report.sentence)));
-        }
-        if let Some(since) = self.stalled_since(next) {
-            let mut hold = self.hold(
-                Cause::Gate,
-                "stalled",
-                format!("not proven healthy within {:#} of {since:.0}", self.shift.plan.max_wait()),
-            );
-            hold.until_resumed = true;
+            let mut hold =
+                self.hold(cause, &report.code, format!("gate {}: {}", report.name, report.sentence));
+            // Enough time was given; more of it needs a person's consent.
+            hold.until_resumed = report.code == Code::Stalled.as_str();
             holds.push(hold);
         }
     }
@@ -101,17 +94,6 @@ impl Look<'_> {
             let sentence = format!("step {} ({}) waits for somebody's approval", next + 1, step.share);
             holds.push(self.hold(Cause::Approval, "approval", sentence));
         }
-    }
-
-    /// Since when a step has waited for its gates, once that is longer than the plan allows.
-    fn stalled_since(&self, next: usize) -> Option<Timestamp> {
-        if !self.settled() || self.gates.iter().all(|gate| gate.verdict == Verdict::Pass) {
-            return None;
-        }
-        let settled = self.shift.settled_at?;
-        let since = self.shift.resumed_at.map_or(settled, |resumed| resumed.max(settled));
-        let allowed = self.shift.plan.max_wait().max(self.hold_time(next));
-        (self.now.duration_since(since) > allowed).then_some(since)
     }
 
     pub(super) fn hold(&self, cause: Cause, code: &str, sentence: String) -> Hold {

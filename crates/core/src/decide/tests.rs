@@ -48,6 +48,8 @@ struct World {
     fates: Vec<Fate>,
     batches: Vec<Batch>,
     error_percent: u64,
+    /// Errors end here.
+    mended_at: Option<Timestamp>,
     silent: bool,
 }
 
@@ -91,6 +93,7 @@ impl World {
             fates: Vec::new(),
             batches: Vec::new(),
             error_percent: 0,
+            mended_at: None,
             silent: false,
         }
     }
@@ -178,7 +181,9 @@ impl World {
     fn measure(&mut self) {
         let minutes = (1..=40).rev().map(|ago| {
             let start = Timestamp::from_second(self.now.as_second() / 60 * 60 - ago * 60).unwrap();
-            Period { start, requests: Some(1_000), errors: Some(10 * self.error_percent) }
+            let fails = self.mended_at.is_none_or(|mended| start < mended);
+            let errors = if fails { 10 * self.error_percent } else { 0 };
+            Period { start, requests: Some(1_000), errors: Some(errors) }
         });
         let periods = if self.silent { Vec::new() } else { minutes.collect() };
         let data = GateData { fetched_at: self.now, to: Fetched { periods, incomplete: None }, from: None };
@@ -218,11 +223,13 @@ impl World {
     }
 
     fn steps(&self) -> Vec<f64> {
-        let intended = self.events.iter().filter_map(|event| match &event.what {
-            Happened::Intended { purpose: Purpose::Step { .. }, share, .. } => Some(share.percent()),
-            _ => None,
-        });
-        intended.collect()
+        let mut steps = Vec::new();
+        for event in &self.events {
+            if let Happened::Intended { purpose: Purpose::Step { .. }, share, .. } = &event.what {
+                steps.push(share.percent());
+            }
+        }
+        steps
     }
 
     #[track_caller]
@@ -515,6 +522,60 @@ fn a_gate_may_step_back_instead() {
 }
 
 #[test]
+fn what_a_step_back_has_answered_does_not_fail_again() {
+    let mut world =
+        World::with_plan(&PLAN.replace("    error_rate:", "    on_fail: step_back\n    error_rate:"));
+    world.ask(Command::Start);
+    world.pass(15);
+    world.error_percent = 5;
+    world.settle();
+    world.check("running", 10.0, &[Cause::Gate]);
+    world.mended_at = Some(world.now);
+    world.pass(10);
+    world.check("running", 10.0, &[Cause::Gate]);
+    world.ask(Command::Resume);
+    world.pass(5);
+    world.check("running", 50.0, &[]);
+}
+
+#[test]
+fn what_somebody_has_seen_and_resumed_does_not_fail_again() {
+    let mut world = World::with_plan(&PLAN.replace("    error_rate:", "    on_fail: pause\n    error_rate:"));
+    world.ask(Command::Start);
+    world.pass(5);
+    world.error_percent = 5;
+    world.settle();
+    world.check("running", 10.0, &[Cause::Gate]);
+    world.mended_at = Some(world.now);
+    world.ask(Command::Resume);
+    world.pass(4);
+    world.check("running", 10.0, &[]);
+    // It goes on failing.
+    world.mended_at = None;
+    world.pass(1);
+    world.check("running", 10.0, &[Cause::Gate]);
+}
+
+#[test]
+fn a_step_that_is_never_proven_healthy_waits_for_a_person() {
+    let plan = PLAN.replace("bake: 20m", "max_wait: 1h");
+    let mut world =
+        World::with_plan(&plan.replace("    error_rate:", "    min_requests: 1000000\n    error_rate:"));
+    world.ask(Command::Start);
+    world.pass(60);
+    world.check("running", 10.0, &[]);
+    world.pass(2);
+    world.check("running", 10.0, &[Cause::Gate]);
+    let hold = &world.shift.holds[&Cause::Gate];
+    assert!(hold.until_resumed && hold.code == "stalled", "{hold:?}");
+    world.ask(Command::Resume);
+    world.pass(59);
+    world.check("running", 10.0, &[]);
+    world.pass(2);
+    world.check("running", 10.0, &[Cause::Gate]);
+}
+
+#[test]
 fn advancing_waives_the_hold_time_but_no_hold() {
     let mut world = World::started();
     world.pass(3);
@@ -654,4 +715,20 @@ fn phases_that_have_ended_rest() {
     world.ask(Command::Cancel);
     assert_eq!(world.settle(), None);
     assert!(matches!(world.shift.phase, Phase::Cancelled { .. }));
+}
+
+#[test]
+fn a_number_that_a_lost_history_has_used_is_not_taken_for_applied() {
+    let mut world = World::started();
+    world.pass(5);
+    let (backup, events) = (world.shift.clone(), world.events.clone());
+    world.pass(13);
+    world.check("running", 50.0, &[]);
+    // The database is restored from before the step, and somebody reverts at once.
+    (world.shift, world.events) = (backup, events);
+    world.seen = Observation::default();
+    world.ask(Command::Revert);
+    world.settle();
+    world.check("reverted", 0.0, &[]);
+    assert_eq!(world.weights(), BTreeMap::from([("cloud".to_owned(), 0), ("legacy".to_owned(), 100)]));
 }

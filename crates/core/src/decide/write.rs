@@ -85,8 +85,19 @@ impl Look<'_> {
         };
         let generation = write.generation;
         match self.stamp(zone, &listed) {
-            Stamp::Ours { generation: found } if found == generation => {
+            Stamp::Ours { generation: found } if found == generation && self.has_landed(write, zone) => {
                 return Verge::Happen(applied(self.shift, generation, zone, None));
+            }
+            // The number was used before, by a history that a restored database has lost.
+            Stamp::Ours { generation: found } if found >= generation && !Self::is_strict(write) => {
+                let (share, weights) = (write.share, write.weights.clone());
+                return Verge::Happen(vec![Happened::Intended {
+                    generation: found + 1,
+                    purpose: write.purpose,
+                    share,
+                    weights,
+                    gates: Vec::new(),
+                }]);
             }
             // A release leaves no fence behind; whose the next one is does not matter any more.
             Stamp::None | Stamp::Foreign { .. } if write.purpose == Purpose::Release => {
@@ -151,6 +162,11 @@ impl Look<'_> {
         // A fence of an earlier epoch would not compare equal, and the batch would be refused and read again.
         listed.extend(fences.iter().map(|(name, fence)| fence.record_set(name)));
         Some(listed)
+    }
+
+    /// Whether the zone, whose fence has the write's generation, also has its weights.
+    fn has_landed(&self, write: &Write, zone: &ZoneId) -> bool {
+        write.purpose != Purpose::Release && self.zone_shows(zone, &write.weights)
     }
 
     /// Whether the write may no longer land as it was intended, and what follows.
@@ -262,7 +278,7 @@ impl Look<'_> {
             return Verge::Do(reads);
         }
         if !self.all_read() {
-            return self.failed_reads();
+            return self.failed_reads().unwrap_or(Verge::Rest);
         }
         let mut drift = Vec::new();
         for zone in write.zones.keys() {
@@ -322,12 +338,8 @@ fn ends(happened: &[Happened]) -> bool {
 
 /// While a write is open, only what keeps it from landing is worth a hold.
 fn of_writing(event: &Happened) -> bool {
-    match event {
-        Happened::HoldBegan { hold } | Happened::HoldEnded { hold } => {
-            matches!(hold.cause, Cause::Fault | Cause::NoData | Cause::Gate)
-        }
-        _ => false,
-    }
+    let (Happened::HoldBegan { hold } | Happened::HoldEnded { hold }) = event else { return false };
+    matches!(hold.cause, Cause::Fault | Cause::NoData | Cause::Gate)
 }
 
 /// What follows when a zone's batch is known to be applied: by its answer, or without a change by the fence.

@@ -27,7 +27,7 @@ use self::{
 #[cfg(test)]
 pub(super) use self::{
     document::PLAN,
-    gates::{ALB, CUSTOM, ERROR_RATE, GATE},
+    gates::{ALB, CUSTOM, ERROR_RATE, GATE, INCREASE},
     ramp::{RAMP, SCHEDULE, STEP},
     records::RECORDS,
 };

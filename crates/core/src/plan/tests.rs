@@ -66,6 +66,11 @@ fn names() {
             "line 5, labels.env: the key is given twice; it is on line 5 already: keep one of them",
         ),
         (
+            "labels: { env: prod, product: sports }",
+            r#"labels: { env: "a\0b" }"#,
+            "line 5, labels.env: a label has no control characters; take them out",
+        ),
+        (
             "account: default",
             "after: [other]",
             "line 6, after: not supported by this version; take it out, and do not rely on it",
@@ -269,14 +274,15 @@ fn evidence() {
         (
             "period: 10s",
             "period: 90s",
-            "line 38, gates[0].error_rate.from.period: CloudWatch has no periods of 1m 30s here; choose 10s, 20s, 30s, or whole minutes up to 5m",
+            "line 38, gates[0].error_rate.from.period: CloudWatch has no periods of 1m 30s here; choose 5s, 10s, 20s, 30s, or whole minutes up to 5m",
         ),
         (
             "period: 10s",
             "period: 6m",
-            "line 38, gates[0].error_rate.from.period: CloudWatch has no periods of 6m here; choose 10s, 20s, 30s, or whole minutes up to 5m",
+            "line 38, gates[0].error_rate.from.period: CloudWatch has no periods of 6m here; choose 5s, 10s, 20s, 30s, or whole minutes up to 5m",
         ),
         ("period: 10s", "period: 5m", ""),
+        ("period: 10s", "period: 5s", ""),
         (
             "region: eu-west-3",
             "region: Paris",
@@ -294,13 +300,68 @@ fn evidence() {
         ),
         (
             "on_fail: revert",
-            "false_alarms_per_day: 1",
-            "line 43, gates[0].false_alarms_per_day: not supported by this version; take it out, and do not rely on it",
+            "observe_only: true",
+            "line 43, gates[0].observe_only: not supported by this version; take it out, and do not rely on it",
+        ),
+        ("tolerated_increase: { ratio: 2, points: 0.2% }", "tolerated_increase: {}", ""),
+        (
+            "tolerated_increase: { ratio: 2, points: 0.2% }",
+            "tolerated_increase: { ratio: 1, points: 0% }",
+            "",
+        ),
+        (
+            "tolerated_increase: { ratio: 2, points: 0.2% }",
+            "tolerated_increase: { ratio: 0.5, point: 0.2 }",
+            "line 44, gates[0].tolerated_increase.ratio: wanted a number of at least 1, found the number 0.5\n\
+             line 44, gates[0].tolerated_increase.point: unknown key; did you mean points?",
+        ),
+        (
+            "tolerated_increase: { ratio: 2, points: 0.2% }",
+            "tolerated_increase: { points: 0.2 }",
+            "line 44, gates[0].tolerated_increase.points: wanted a percentage, found the number 0.2; write \"0.2%\"",
+        ),
+        ("on_fail: revert", "false_alarms_per_day: 0.1", ""),
+        (
+            "on_fail: revert",
+            "false_alarms_per_day: 2",
+            "line 43, gates[0].false_alarms_per_day: wanted a number from 0.000001 to 1, such as 0.01, found the number 2",
+        ),
+        ("on_fail: revert", "burstiness: 0.01", ""),
+        (
+            "on_fail: revert",
+            "burstiness: 0",
+            "line 43, gates[0].burstiness: wanted a number from 0.00001 to 0.1, such as 0.001, found the number 0",
+        ),
+        (
+            "on_fail: revert",
+            "resolvers: 0",
+            "line 43, gates[0].resolvers: wanted a whole number from 1 to 1000000000, found the number 0",
+        ),
+        (
+            "on_fail: revert",
+            "min_errors: 2.5",
+            "line 43, gates[0].min_errors: wanted a whole number from 1 to 1000000000, found the number 2.5",
         ),
         ("on_fail: revert", "on_fail: step_back", ""),
     ] {
         check(case);
     }
+}
+
+#[test]
+fn an_increase_is_tolerated_over_what_is_named() {
+    let increase = |text: &str| parse(text, Format::Yaml).map(|plan| plan.gates[0].tolerated_increase());
+    let said = "    tolerated_increase: { ratio: 2, points: 0.2% }\n";
+    assert_eq!(increase(YAML).unwrap().unwrap().ratio, 2.0);
+    assert_eq!(increase(&YAML.replace(said, "")).unwrap(), Some(ToleratedIncrease::default()));
+    let (before, after) = YAML.split_once("      from:\n        preset").unwrap();
+    let alone = format!("{before}{}", &after[after.find("    max_error_rate").unwrap()..]);
+    let mistakes = increase(&alone).unwrap_err().to_string();
+    assert_eq!(
+        mistakes,
+        "line 36, gates[0].tolerated_increase: there is nothing to compare with; name the legacy side as error_rate.from"
+    );
+    assert_eq!(increase(&alone.replace(said, "")).unwrap(), None);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn not_weighted(group: &Found<'_>) -> Why {
         Routing::Weighted { .. } => None,
         Routing::Simple => Some((
             format!("{title} is a simple record, without weights"),
-            "turn it into weighted records by one batch: crossfade convert".to_owned(),
+            "in one batch, delete it and create a weighted record for each side, the cloud side with weight 0".to_owned(),
         )),
         Routing::Other(field) => Some((
             format!("{title} is not weighted: Route 53 chooses its answers by {field}"),
@@ -208,12 +208,20 @@ fn fenced(plan: &Plan, group: &Found<'_>, installation: Option<&str>) -> Why {
     if installation == Some(fence.owner.as_str()) && fence.shift == plan.name {
         return None;
     }
-    let whose = match installation {
-        Some(ours) if ours == fence.owner => "of this installation".to_owned(),
-        Some(_) | None => format!("of the installation {}", fence.owner),
+    let (whose, remedy) = match installation {
+        Some(ours) if ours == fence.owner => {
+            ("of this installation".to_owned(), format!("finalize or cancel {} first", fence.shift))
+        }
+        Some(_) | None => (
+            format!("of the installation {}", fence.owner),
+            format!(
+                "finalize or cancel {} there; if that installation is gone, delete {}",
+                fence.shift, set.name
+            ),
+        ),
     };
     let message = format!("{} belongs to the shift {} {whose}", group.key.name, fence.shift);
-    Some((message, format!("finalize or cancel {} first", fence.shift)))
+    Some((message, remedy))
 }
 
 /// Which groups share a name, and so a fence.

@@ -99,8 +99,8 @@ fn records_that_cannot_be_moved() {
             sets.drain(2..);
             sets.push(set("AAAA", Routing::Simple));
         },
-        "records[0]: www.example.com AAAA is a simple record, without weights; turn it into weighted records by one \
-         batch: crossfade convert",
+        "records[0]: www.example.com AAAA is a simple record, without weights; in one batch, delete it and create \
+         a weighted record for each side, the cloud side with weight 0",
     );
     check(
         |sets| {
@@ -156,7 +156,8 @@ fn names_that_belong_to_somebody() {
     );
     check(
         |sets| sets.push(fence("theirs", "www")),
-        "records[0]: www.example.com belongs to the shift www of the installation theirs; finalize or cancel www first",
+        "records[0]: www.example.com belongs to the shift www of the installation theirs; finalize or cancel www there; \
+         if that installation is gone, delete _crossfade.www.example.com",
     );
     check(
         |sets| {

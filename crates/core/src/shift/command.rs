@@ -279,7 +279,11 @@ impl Shift {
             && step.approval
             && self.approved != Some(next)
         {
-            return Err(not_now(&format!("step {} ({}) needs somebody's approval first", next + 1, step.share)));
+            return Err(not_now(&format!(
+                "step {} ({}) needs somebody's approval first",
+                next + 1,
+                step.share
+            )));
         }
         Ok(vec![Happened::AdvanceRequested {}])
     }

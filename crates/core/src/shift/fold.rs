@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Asked, Cause, FROZEN, Hold, Known, Phase, Purpose, Shift, Write, ZoneStage, ZoneWrite};
+use super::{Asked, Cause, FAILED, FROZEN, Hold, Known, Phase, Purpose, Shift, Write, ZoneStage, ZoneWrite};
 use crate::{
     Share, ZoneId,
     batch::members,
@@ -63,6 +63,7 @@ impl Shift {
             moved_at: None,
             settled_at: None,
             resumed_at: None,
+            evidence_from: None,
             holds: BTreeMap::new(),
             asked: None,
             approved: None,
@@ -90,6 +91,9 @@ impl Shift {
             Happened::Started {} => self.phase = Phase::Running { since: at, next: 0 },
             Happened::Paused { freeze } => self.paused(event, *freeze),
             Happened::Resumed {} => {
+                if self.holds.get(&Cause::Gate).is_some_and(Hold::is_failed_gate) {
+                    self.evidence_from = Some(at);
+                }
                 self.holds.retain(|_, hold| !hold.until_resumed);
                 self.resumed_at = Some(at);
             }
@@ -240,7 +244,7 @@ impl Shift {
         self.asked = None;
         let hold = Hold {
             cause: Cause::Gate,
-            code: "failed".to_owned(),
+            code: FAILED.to_owned(),
             since: at,
             by: Actor::daemon().0,
             reason: None,

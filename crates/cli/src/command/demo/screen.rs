@@ -186,6 +186,7 @@ fn line(shift: &Shift) -> String {
     )
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the demo tells the events that a newcomer understands")]
 fn told(what: &Happened) -> Option<String> {
     Some(match what {
         Happened::Created { .. } => "created".to_owned(),

@@ -92,7 +92,12 @@ fn labels(at: &Cursor<'_>) -> Read<BTreeMap<String, String>> {
                 format!("a label's name has 1 to {LONGEST_LABEL} of the characters a-z A-Z 0-9 - _ . /");
             return Err(value.refuse(message, "give it another name"));
         }
-        text_up_to(value, LONGEST_LABEL_VALUE)
+        let text = text_up_to(value, LONGEST_LABEL_VALUE)?;
+        // A NUL cannot be searched for in PostgreSQL, and would spoil every search by a label.
+        if text.chars().any(char::is_control) {
+            return Err(value.refuse("a label has no control characters", "take them out"));
+        }
+        Ok(text)
     })?;
     match labels.len() {
         0..=MOST_LABELS => Ok(labels),

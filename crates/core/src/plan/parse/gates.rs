@@ -7,14 +7,28 @@ use super::{
     names::{filled, region, slug},
 };
 use crate::plan::{
-    ErrorRate, Gate, OnFail, Percent, Source, Span, default_max_error_rate, default_metric_delay,
-    default_min_requests, default_period,
+    ErrorRate, Gate, OnFail, Percent, Source, Span, ToleratedIncrease, default_burstiness,
+    default_false_alarms_per_day, default_max_error_rate, default_metric_delay, default_min_errors,
+    default_min_requests, default_period, default_resolvers,
 };
 
 pub(crate) const GATE: Keys = Keys {
-    known: &["name", "error_rate", "max_error_rate", "min_requests", "metric_delay", "on_fail"],
-    later: &["alarms", "tolerated_increase", "false_alarms_per_day", "observe_only"],
+    known: &[
+        "name",
+        "error_rate",
+        "max_error_rate",
+        "tolerated_increase",
+        "false_alarms_per_day",
+        "min_requests",
+        "min_errors",
+        "burstiness",
+        "resolvers",
+        "metric_delay",
+        "on_fail",
+    ],
+    later: &["alarms", "observe_only"],
 };
+pub(crate) const INCREASE: Keys = Keys { known: &["ratio", "points"], later: &[] };
 pub(crate) const ERROR_RATE: Keys = Keys { known: &["to", "from"], later: &[] };
 pub(crate) const ALB: Keys = Keys { known: &["preset", "load_balancer", "region"], later: &[] };
 pub(crate) const CUSTOM: Keys = Keys {
@@ -38,6 +52,13 @@ const MOST_METRICS: usize = 10;
 const LARGEST_RATE: f64 = 50.0;
 
 const MOST_REQUESTS: u32 = 1_000_000_000;
+
+/// Below one in a million days nothing would ever fail, and one a day is no promise at all.
+const FALSE_ALARMS: (f64, f64) = (0.000_001, 1.0);
+
+/// Between errors that know nothing of each other, and a period that counts for ten requests.
+const BURSTINESS: (f64, f64) = (0.000_01, 0.1);
+
 const LONGEST_DELAY_MINUTES: i64 = 15;
 const LONGEST_PERIOD_SECONDS: i64 = 300;
 
@@ -54,15 +75,26 @@ fn gate(at: &Cursor<'_>, names: &mut BTreeMap<String, u32>) -> Read<Gate> {
     // A gate of a kind that is not there yet has been refused for that, and does not lack this.
     let other_kind = at.peek("alarms").is_some() && !table.has("error_rate");
     let error_rate = if other_kind { Err(Noted) } else { table.required("error_rate", error_rate) };
+    let has_from = at.peek("error_rate").is_none_or(|at| at.peek("from").is_some());
     let max_error_rate = table.optional("max_error_rate", max_error_rate);
+    let increase = table.optional("tolerated_increase", |at| tolerated_increase(at, has_from));
+    let false_alarms = table.optional("false_alarms_per_day", |at| between(at, FALSE_ALARMS, "0.01"));
     let min_requests = table.optional("min_requests", |at| at.whole(1, MOST_REQUESTS));
+    let min_errors = table.optional("min_errors", |at| at.whole(1, MOST_REQUESTS));
+    let burstiness = table.optional("burstiness", |at| between(at, BURSTINESS, "0.001"));
+    let resolvers = table.optional("resolvers", |at| at.whole(1, MOST_REQUESTS));
     let metric_delay = table.optional("metric_delay", metric_delay);
     let on_fail = table.optional("on_fail", on_fail);
     Ok(Gate {
         name: name?,
         error_rate: error_rate?,
         max_error_rate: max_error_rate?.unwrap_or_else(default_max_error_rate),
+        tolerated_increase: increase?,
+        false_alarms_per_day: false_alarms?.unwrap_or_else(default_false_alarms_per_day),
         min_requests: min_requests?.map_or_else(default_min_requests, u64::from),
+        min_errors: min_errors?.map_or_else(default_min_errors, u64::from),
+        burstiness: burstiness?.unwrap_or_else(default_burstiness),
+        resolvers: resolvers?.unwrap_or_else(default_resolvers),
         metric_delay: metric_delay?.unwrap_or_else(default_metric_delay),
         on_fail: on_fail?.unwrap_or_default(),
     })
@@ -96,6 +128,26 @@ fn max_error_rate(at: &Cursor<'_>) -> Read<Percent> {
         return Err(at.refuse(message, format!("allow at most {LARGEST_RATE}%; 1% is usual")));
     }
     Ok(percent)
+}
+
+fn tolerated_increase(at: &Cursor<'_>, has_from: bool) -> Read<ToleratedIncrease> {
+    let table = at.table(&INCREASE)?;
+    if !has_from {
+        return Err(at.refuse("there is nothing to compare with", "name the legacy side as error_rate.from"));
+    }
+    let ratio = table.optional("ratio", |at| {
+        let ratio = at.number("a number of at least 1")?;
+        if ratio >= 1.0 { Ok(ratio) } else { Err(at.wrong("a number of at least 1")) }
+    });
+    let points = table.optional("points", Cursor::percent);
+    let usual = ToleratedIncrease::default();
+    Ok(ToleratedIncrease { ratio: ratio?.unwrap_or(usual.ratio), points: points?.unwrap_or(usual.points) })
+}
+
+fn between(at: &Cursor<'_>, (least, most): (f64, f64), usual: &str) -> Read<f64> {
+    let wanted = format!("a number from {least} to {most}, such as {usual}");
+    let number = at.number(&wanted)?;
+    if (least..=most).contains(&number) { Ok(number) } else { Err(at.wrong(&wanted)) }
 }
 
 fn metric_delay(at: &Cursor<'_>) -> Read<Span> {
@@ -234,9 +286,9 @@ fn period(at: &Cursor<'_>) -> Read<Span> {
     let span = at.span()?;
     let seconds = span.0.as_secs();
     let minutes = seconds >= 60 && seconds % 60 == 0 && seconds <= LONGEST_PERIOD_SECONDS;
-    if span.0.subsec_nanos() != 0 || !(minutes || matches!(seconds, 10 | 20 | 30)) {
+    if span.0.subsec_nanos() != 0 || !(minutes || matches!(seconds, 5 | 10 | 20 | 30)) {
         let message = format!("CloudWatch has no periods of {span} here");
-        return Err(at.refuse(message, "choose 10s, 20s, 30s, or whole minutes up to 5m"));
+        return Err(at.refuse(message, "choose 5s, 10s, 20s, 30s, or whole minutes up to 5m"));
     }
     Ok(span)
 }

@@ -1,0 +1,83 @@
+//! Chance from a seed, for simulations: the same on every machine, and no dependency.
+
+/// SplitMix64. <https://prng.di.unimi.it/splitmix64.c>
+pub(crate) struct Random(u64);
+
+/// Fewer successes than this are counted one by one; more are close enough to normal.
+const ONE_BY_ONE: f64 = 40.0;
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    /// Above 0 and below 1.
+    pub(crate) fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 + f64::EPSILON / 4.0
+    }
+
+    pub(crate) fn binomial(&mut self, trials: u64, chance: f64) -> u64 {
+        if chance <= 0.0 || trials == 0 {
+            return 0;
+        }
+        if chance > 0.5 {
+            return trials - self.binomial(trials, 1.0 - chance);
+        }
+        let mean = trials as f64 * chance;
+        if mean >= ONE_BY_ONE {
+            let drawn = mean + self.normal() * (mean * (1.0 - chance)).sqrt();
+            return (drawn.round().max(0.0) as u64).min(trials);
+        }
+        // From success to success: the failures between two of them are geometric.
+        let (mut successes, mut at) = (0, 0.0);
+        loop {
+            at += (self.uniform().ln() / (-chance).ln_1p()).floor() + 1.0;
+            if at > trials as f64 {
+                return successes;
+            }
+            successes += 1;
+        }
+    }
+
+    pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
+        if mean >= ONE_BY_ONE {
+            return (mean + self.normal() * mean.sqrt()).round().max(0.0) as u64;
+        }
+        let (mut count, mut at) = (0, -self.uniform().ln());
+        while at < mean {
+            count += 1;
+            at -= self.uniform().ln();
+        }
+        count
+    }
+
+    pub(crate) fn beta(&mut self, a: f64, b: f64) -> f64 {
+        let (x, y) = (self.gamma(a), self.gamma(b));
+        x / (x + y)
+    }
+
+    /// By Marsaglia and Tsang. <https://doi.org/10.1145/358407.358414>
+    fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            return self.gamma(shape + 1.0) * self.uniform().powf(1.0 / shape);
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && self.uniform().ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return d * v;
+            }
+        }
+    }
+
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * self.uniform().ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}

@@ -1,0 +1,303 @@
+//! What it takes to go up: I6 to I12, and I15.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Commit, World, is_person, seconds};
+use crate::{
+    batch::members,
+    calendar,
+    event::Happened,
+    fence::{self, Fence},
+    gate::{Fetched, Verdict},
+    plan::{Gate, Step},
+    shift::{Asked, Cause, Purpose, Shift, ZoneStage},
+};
+
+/// How long a daemon may go on without having heard of a pause: the time for which it trusts its lease.
+const HEARD_WITHIN: SignedDuration = SignedDuration::from_secs(15);
+
+/// Data read longer ago than this say nothing about now.
+const FRESH: SignedDuration = SignedDuration::from_secs(120);
+
+/// What was sent before somebody paused may land after it; nothing more is sent.
+pub(super) fn i6(world: &World<'_>) -> Result<(), String> {
+    for (index, step) in world.steps() {
+        let holds: Vec<&str> = step.commit.before.holds.values().map(|hold| hold.code.as_str()).collect();
+        if !holds.is_empty() {
+            return Err(format!("step {} was intended while held: {}", index + 1, holds.join(", ")));
+        }
+    }
+    for sent in world.sent {
+        let Some(write) = &sent.shift.write else { continue };
+        if sent.shift.is_frozen() {
+            return Err(format!("write {} was sent while frozen", sent.generation));
+        }
+        // A step that has landed in one zone is finished in the others: halves are worse than either.
+        let begun = write.zones.values().any(|zone| zone.stage != ZoneStage::Intended);
+        if !matches!(write.purpose, Purpose::Step { .. }) || begun {
+            continue;
+        }
+        if sent.shift.holds.contains_key(&Cause::Operator) {
+            return Err(format!("step {} was sent while paused", write.share));
+        }
+        if let Some(paused) =
+            sent.paused_since.filter(|paused| sent.at.duration_since(*paused) > HEARD_WITHIN)
+        {
+            let late = seconds(sent.at.duration_since(paused));
+            return Err(format!("step {} was sent {late:.1} s after a pause", write.share));
+        }
+    }
+    Ok(())
+}
+
+/// A person's `advance` waives what the gates cannot say yet, not what they say.
+pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
+    for (index, step) in world.steps() {
+        let before = &step.commit.before;
+        let waived = matches!(before.asked, Some(Asked::Advance { .. }));
+        let enough = |verdict| verdict == Verdict::Pass || (waived && verdict == Verdict::Wait);
+        if step.gates.len() != before.plan.gates.len() || !step.gates.iter().all(|gate| enough(gate.verdict))
+        {
+            let said: Vec<String> =
+                step.gates.iter().map(|gate| format!("{} {:?}", gate.name, gate.verdict)).collect();
+            return Err(format!("step {} was intended on [{}]", index + 1, said.join(", ")));
+        }
+        if before.plan.step(index).is_none_or(|planned| planned.share != step.share) {
+            return Err(format!("step {} leads to {}, which is not the plan's", index + 1, step.share));
+        }
+    }
+    for intended in world.intents() {
+        let person = match (&intended.commit.before.asked, intended.purpose) {
+            (Some(Asked::Adopt { by }), Purpose::Adopt)
+            | (Some(Asked::Reassert { by }), Purpose::Reassert) => {
+                is_person(&crate::event::Actor(by.clone()))
+            }
+            (_, Purpose::Adopt | Purpose::Reassert) => false,
+            (
+                _,
+                Purpose::Step { .. }
+                | Purpose::StepBack { .. }
+                | Purpose::Revert
+                | Purpose::Stay
+                | Purpose::Release,
+            ) => true,
+        };
+        if !person {
+            return Err(format!(
+                "write {} takes or overwrites a zone, and nobody asked for it",
+                intended.generation
+            ));
+        }
+    }
+    for landed in world.landed {
+        let share = |sets| landed.shift.share_of(&weights(&landed.shift, sets, &landed.batch.zone));
+        let rises = share(&landed.after) > share(&landed.before);
+        if rises && matches!(landed.purpose(), Some(Purpose::StepBack { .. } | Purpose::Stay)) {
+            return Err(format!("write {} is to go down, and went up", landed.generation));
+        }
+        if rises && !landed.saved && landed.purpose() != Some(Purpose::Revert) {
+            return Err(format!("write {} went up before it was written down", landed.generation));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
+    judged(world, |gate, commit, at| {
+        let Some(data) = commit.gates.get(&gate.name) else {
+            return Err(format!("gate {} passed without any data", gate.name));
+        };
+        let allowed = FRESH.max(gate.error_rate.to.period() * 2);
+        let age = at.duration_since(data.fetched_at);
+        if age > allowed {
+            return Err(format!("gate {} passed on data read {:.0} s before", gate.name, seconds(age)));
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
+    judged(world, |gate, commit, at| {
+        let Some(data) = commit.gates.get(&gate.name) else {
+            return Err(format!("gate {} passed without any data", gate.name));
+        };
+        for side in std::iter::once(&data.to).chain(&data.from) {
+            if let Some(why) = &side.incomplete {
+                return Err(format!("gate {} passed on incomplete data: {why}", gate.name));
+            }
+        }
+        let Some(settled) = commit.before.settled_at else {
+            return Err(format!("gate {} passed before anything had settled", gate.name));
+        };
+        let (requests, errors) = proven(gate, &data.to, settled, at);
+        if requests < gate.min_requests {
+            let wanted = gate.min_requests;
+            return Err(format!("gate {} passed on {requests} of {wanted} requests", gate.name));
+        }
+        if errors as f64 > gate.max_error_rate.ratio() * requests as f64 {
+            return Err(format!("gate {} passed on {errors} errors in {requests} requests", gate.name));
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn i10(world: &World<'_>) -> Result<(), String> {
+    for (index, step) in world.steps() {
+        let before = &step.commit.before;
+        if before.next_step() != Some(index) {
+            return Err(format!("step {} was intended, and {:?} was next", index + 1, before.next_step()));
+        }
+        // The first step leads away from the baseline, whatever that is.
+        if index > 0 && step.share <= before.landed {
+            return Err(format!("step {} to {} was intended at {}", index + 1, step.share, before.landed));
+        }
+        let below = before.plan.ramp.steps.get(..index).unwrap_or_default();
+        // A share read from a zone may be a step's own, rounded.
+        let skips = |step: &&Step| step.share.percent() - before.landed.percent() > 0.5;
+        if let Some(skipped) = below.iter().find(skips).filter(|_| before.has_written()) {
+            return Err(format!(
+                "step {} was intended at {}, past {}",
+                index + 1,
+                before.landed,
+                skipped.share
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// By the clock of the daemon that decided; how wrong it may be is the gate's matter, which misses datapoints then.
+pub(super) fn i11(world: &World<'_>) -> Result<(), String> {
+    for commit in world.commits {
+        let before = &commit.before;
+        let Some(next) = before.next_step() else { continue };
+        for event in &commit.events {
+            let goes_on = matches!(
+                event.what,
+                Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
+            );
+            if !goes_on || before.moved_at.is_none() {
+                continue;
+            }
+            let Some(settled) = before.settled_at else {
+                return Err(format!("it went on from {} before it had settled", before.landed));
+            };
+            let hold = if next >= before.plan.ramp.steps.len() {
+                before.plan.bake()
+            } else {
+                next.checked_sub(1).map_or(SignedDuration::ZERO, |present| before.plan.hold(present))
+            };
+            let waived = matches!(before.asked, Some(Asked::Advance { .. }));
+            let due = if waived { settled } else { settled + hold };
+            if event.at < due {
+                let early = seconds(due.duration_since(event.at));
+                return Err(format!("it went on from {} {early:.0} s too early", before.landed));
+            }
+        }
+        settled_late_enough(commit)?;
+    }
+    Ok(())
+}
+
+/// As far as the plan has a calendar. What was sent in time may land a moment later.
+pub(super) fn i12(world: &World<'_>) -> Result<(), String> {
+    for (index, step) in world.steps() {
+        if let Some(closed) = calendar::closed(&step.commit.before.plan, step.event.at) {
+            return Err(format!("step {} was intended although {}", index + 1, closed.sentence));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn i15(world: &World<'_>) -> Result<(), String> {
+    for landed in world.landed {
+        if !matches!(landed.purpose(), Some(Purpose::Step { .. } | Purpose::Stay)) {
+            continue;
+        }
+        let Some(known) = landed.shift.known.get(&landed.batch.zone) else {
+            return Err(format!("step {} landed on a zone that nobody had looked at", landed.generation));
+        };
+        for group in landed.shift.groups.iter().filter(|group| group.zone == landed.batch.zone) {
+            let sorted = |sets| {
+                let mut sets: Vec<_> = members(sets, group).collect();
+                sets.sort_by_key(|set| set.set_identifier());
+                sets
+            };
+            if sorted(&landed.before) != sorted(&known.sets) {
+                return Err(format!(
+                    "write {} landed on an edit of {group} by somebody else",
+                    landed.generation
+                ));
+            }
+        }
+        for name in landed.shift.names(&landed.batch.zone) {
+            let found =
+                fence::find(&landed.before, &name).and_then(Fence::decode).map(|fence| fence.generation);
+            if found != known.generation {
+                let (number, left) = (landed.generation, known.generation);
+                return Err(format!("write {number} landed on fence {found:?} instead of {left:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks of every gate that passed when a shift went on from traffic that it had moved.
+fn judged(
+    world: &World<'_>,
+    ask: impl Fn(&Gate, &Commit, Timestamp) -> Result<(), String>,
+) -> Result<(), String> {
+    for commit in world.commits {
+        let before = &commit.before;
+        let waived = matches!(before.asked, Some(Asked::Advance { .. }));
+        for event in &commit.events {
+            let goes_on = matches!(
+                event.what,
+                Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
+            );
+            if goes_on && before.moved_at.is_some() && !waived {
+                for gate in &before.plan.gates {
+                    ask(gate, commit, event.at)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Requests and errors in the periods that count as evidence: begun after it settled, and over for long enough.
+fn proven(gate: &Gate, side: &Fetched, settled: Timestamp, at: Timestamp) -> (u64, u64) {
+    let period = gate.error_rate.to.period();
+    let counted = |start: Timestamp| start >= settled && start + period + gate.metric_delay.0 <= at;
+    let counted = side.periods.iter().filter(|p| counted(p.start));
+    counted.fold((0, 0), |(requests, errors), p| {
+        let wrong = p.errors.unwrap_or(0);
+        (requests + p.requests.unwrap_or(0).max(wrong), errors + wrong)
+    })
+}
+
+fn settled_late_enough(commit: &Commit) -> Result<(), String> {
+    let Some(write) = &commit.before.write else { return Ok(()) };
+    for event in &commit.events {
+        let Happened::Confirmed { settled_at, sets, .. } = &event.what else { continue };
+        let in_sync = write.zones.values().filter_map(|zone| match zone.stage {
+            ZoneStage::InSync { at } => Some(at),
+            ZoneStage::Intended | ZoneStage::Accepted { .. } => None,
+        });
+        let ttl = sets.values().flatten().map(crate::RecordSet::cached_seconds).max().unwrap_or(0);
+        let cached = SignedDuration::from_secs(i64::from(ttl)) + commit.before.plan.settle_margin.0;
+        let due = in_sync.max().map(|at| at + cached);
+        if due.is_none_or(|due| *settled_at < due) {
+            return Err(format!(
+                "write {} is said to settle at {settled_at}, and may not before {due:?}",
+                write.generation
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn weights(shift: &Shift, sets: &[crate::RecordSet], zone: &crate::ZoneId) -> crate::batch::GroupWeights {
+    let groups = shift.groups.iter().filter(|group| group.zone == *zone);
+    groups.map(|group| (group.clone(), crate::batch::weights_of(sets, group))).collect()
+}

@@ -1,0 +1,125 @@
+//! Who wrote, what is remembered of it, and whether it ends: I13, I14, I17 to I20.
+
+use super::World;
+use crate::{
+    event::{Happened, Hash, seal},
+    shift::{Purpose, ZoneStage},
+};
+
+/// The shift has room for one open write; a newer intent takes its place, and its number keeps the older from landing.
+pub(super) fn i13(world: &World<'_>) -> Result<(), String> {
+    for intended in world.intents() {
+        let before = intended.commit.before.generation;
+        if intended.generation <= before {
+            return Err(format!("write {} was intended after write {before}", intended.generation));
+        }
+    }
+    match &world.shift.write {
+        Some(write) if write.generation > world.shift.generation => {
+            Err(format!("write {} is open, and the newest is {}", write.generation, world.shift.generation))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// And at rest, what was confirmed is what is there.
+pub(super) fn i14(world: &World<'_>) -> Result<(), String> {
+    for commit in world.commits {
+        let Some(write) = &commit.before.write else { continue };
+        for event in &commit.events {
+            let Happened::Confirmed { generation, sets, .. } = &event.what else { continue };
+            for (zone, progress) in &write.zones {
+                let ZoneStage::InSync { at } = progress.stage else {
+                    return Err(format!("write {generation} was confirmed before {zone} was in sync"));
+                };
+                let read = commit.reads.get(zone).filter(|read| read.at >= at);
+                let listed = read.and_then(|read| read.listed.as_ref().ok());
+                let shown = listed.map(|listed| commit.before.own_sets(zone, listed));
+                if shown.as_ref() != sets.get(zone) {
+                    return Err(format!("write {generation} was confirmed, and {zone} was not read back so"));
+                }
+            }
+        }
+    }
+    if world.at_rest && world.shift.write.is_none() && world.shift.has_written() {
+        for (zone, known) in &world.shift.known {
+            let found =
+                world.zones.get(zone).map(|sets| world.shift.own_sets(zone, sets)).unwrap_or_default();
+            if found != known.sets {
+                return Err(format!("{zone} is remembered with {:?} and has {found:?}", known.sets));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Going down may be done by a daemon that has lost its lease: it is refused or it helps.
+pub(super) fn i17(world: &World<'_>) -> Result<(), String> {
+    if world.writers > 1 {
+        return Err(format!("{} daemons take themselves for the writer", world.writers));
+    }
+    for landed in world.landed {
+        let down = matches!(landed.purpose(), Some(Purpose::Revert | Purpose::StepBack { .. }));
+        for (before, after) in landed.fences() {
+            if let (Some(before), Some(after)) = (before, after)
+                && before.owner == after.owner
+                && before.epoch > after.epoch
+                && !down
+            {
+                let (earlier, later) = (after.epoch, before.epoch);
+                return Err(format!(
+                    "write {} of daemon {earlier} landed after daemon {later}",
+                    landed.generation
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn i18(world: &World<'_>) -> Result<(), String> {
+    for landed in world.landed {
+        let Some(intended) = landed.intent.as_ref().and_then(|intent| intent.intended()) else {
+            return Err(format!("write {} landed, and nobody had intended it", landed.generation));
+        };
+        if intended.event.actor.0.is_empty() {
+            return Err(format!("write {} has no actor", landed.generation));
+        }
+    }
+    for (place, event) in world.history.iter().enumerate().skip(world.checked) {
+        let seq = place as u64 + 1;
+        if event.seq != seq {
+            return Err(format!("event {} stands at place {seq}", event.seq));
+        }
+        let before = place.checked_sub(1).and_then(|place| world.history.get(place));
+        let head = before.map_or_else(Hash::default, |event| event.hash.clone());
+        let (kind, data) = event.what.to_parts().map_err(|error| error.to_string())?;
+        let at = event.at.to_string();
+        let name = &world.shift.name;
+        let hash = seal(&head, name, seq, &at, &kind, &event.actor.0, event.reason.as_deref(), &data);
+        if hash != event.hash {
+            return Err(format!("event {seq} does not follow from event {}", seq - 1));
+        }
+    }
+    match world.history.last() {
+        Some(last) if last.seq != world.shift.version || last.hash != world.shift.head => {
+            Err(format!("the shift is at version {}, its history at {}", world.shift.version, last.seq))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Reverts are not counted: what the budget leaves is theirs.
+pub(super) fn i19(world: &World<'_>) -> Result<(), String> {
+    if world.requests > world.requests_max {
+        return Err(format!(
+            "{} requests in ten seconds, {} are allowed",
+            world.requests, world.requests_max
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn i20(world: &World<'_>) -> Result<(), String> {
+    world.overdue.map_or(Ok(()), |overdue| Err(overdue.to_owned()))
+}
