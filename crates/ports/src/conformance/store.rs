@@ -6,8 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a suite is tests")]
 
 mod keys;
+mod leases;
 mod reading;
 pub mod sample;
+pub mod tampering;
 mod writing;
 
 use crossfade_core::{
@@ -16,14 +18,14 @@ use crossfade_core::{
 };
 
 use self::sample::{commanded, first_step};
-pub use self::{keys::*, reading::*, writing::*};
+pub use self::{keys::*, leases::*, reading::*, writing::*};
 use crate::store::{Filter, Store, Stored};
 
 #[macro_export]
 macro_rules! store_suite {
     ($setup:expr) => {
         $crate::store_suite! { $setup =>
-            epochs_rise
+            an_installation_has_one_name
             what_is_absent
             created_is_loaded
             a_name_is_taken_once
@@ -53,6 +55,17 @@ macro_rules! store_suite {
             a_snapshot_is_the_fold
             odd_text_comes_back
             large_events_come_back
+            a_lease_has_one_holder
+            a_lease_may_be_acquired_anew_by_its_holder
+            of_racing_replicas_one_holds
+            a_lease_runs_out
+            what_has_run_out_is_not_renewed
+            a_renewed_lease_lasts
+            a_released_lease_is_free_at_once
+            epochs_are_above_what_was_seen
+            a_stale_holder_writes_nothing
+            who_has_run_out_writes_nothing
+            replicas_come_and_go
         }
     };
     ($setup:expr => $($case:ident)*) => {
@@ -77,7 +90,7 @@ async fn created(store: &dyn Store, (shift, events): (Shift, Vec<Event>)) -> (Sh
 }
 
 async fn committed(store: &dyn Store, (shift, events): (Shift, Vec<Event>)) -> Shift {
-    store.commit(&shift, &events, None).await.unwrap();
+    store.commit(&shift, &events, None, None).await.unwrap();
     shift
 }
 

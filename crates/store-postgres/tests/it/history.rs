@@ -47,7 +47,7 @@ async fn no_statement_changes_the_history() {
     let (born, events) = shift("www");
     store.create(&born, &events, None).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, None).await.unwrap();
+    store.commit(&started, &events, None, None).await.unwrap();
     let history = store.events("www", 0, 100).await.unwrap();
 
     for role in ["origin", "replica"] {
@@ -74,7 +74,9 @@ async fn a_role_that_may_only_add_is_enough() {
         GRANT SELECT, INSERT ON events TO crossfade_daemon;
         GRANT SELECT, INSERT, UPDATE ON shifts TO crossfade_daemon;
         GRANT SELECT, INSERT, DELETE ON claims, idempotency TO crossfade_daemon;
-        GRANT SELECT, UPDATE ON installation TO crossfade_daemon;
+        GRANT SELECT ON installation TO crossfade_daemon;
+        GRANT SELECT, INSERT, UPDATE ON leases TO crossfade_daemon;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON replicas TO crossfade_daemon;
         GRANT SELECT ON _sqlx_migrations TO crossfade_daemon;";
     sqlx::raw_sql(grants).execute(&mut owner).await.unwrap();
     store.close().await;
@@ -82,12 +84,12 @@ async fn a_role_that_may_only_add_is_enough() {
     let daemon_url = url.replace("postgres@", "crossfade_daemon@");
     let store = crossfade_store_postgres::PostgresStore::connect(&daemon_url).await.unwrap();
     store.ping().await.unwrap();
-    store.begin_epoch().await.unwrap();
+    store.installation().await.unwrap();
     let (born, events) = shift("www");
     let key = crossfade_ports::conformance::store::sample::key("k", "f", 0);
     store.create(&born, &events, Some(&key)).await.unwrap();
     let (cancelled, events) = commanded(&born, Command::Cancel, 1);
-    store.commit(&cancelled, &events, None).await.unwrap();
+    store.commit(&cancelled, &events, None, None).await.unwrap();
     store.put_reports(&[("www".to_owned(), Default::default())]).await.unwrap();
     let mut daemon = PgConnection::connect(&daemon_url).await.unwrap();
     for forbidden in

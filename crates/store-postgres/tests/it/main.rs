@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a failed test")]
 
+mod differential;
 mod history;
+mod replicas;
 mod server;
+mod tampering;
 
 mod conformance {
     use crossfade_ports::store_suite;

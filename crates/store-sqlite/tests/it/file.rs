@@ -14,7 +14,7 @@ use crate::{store, url};
 async fn what_was_kept_is_there_after_reopening() {
     let (store, folder) = store().await;
     let (born, events) = shift("www");
-    let installation = store.begin_epoch().await.unwrap();
+    let installation = store.installation().await.unwrap();
     store.create(&born, &events, None).await.unwrap();
     // As after a crash: nothing is closed.
     let again = SqliteStore::open(&url(&folder)).await.unwrap();
@@ -29,8 +29,7 @@ async fn what_was_kept_is_there_after_reopening() {
     again.ping().await.unwrap();
     assert_eq!(again.load("www").await.unwrap().unwrap().shift, born);
     assert_eq!(again.events("www", 0, 10).await.unwrap(), events);
-    let risen = again.begin_epoch().await.unwrap();
-    assert_eq!((risen.id, risen.epoch), (installation.id, installation.epoch + 1));
+    assert_eq!(again.installation().await.unwrap(), installation);
 }
 
 #[tokio::test]
@@ -97,7 +96,7 @@ async fn every_commit_is_on_the_disk_and_readers_do_not_wait() {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         sqlx::raw_sql("COMMIT").execute(&mut shell).await.unwrap();
     };
-    let (committed, ()) = tokio::join!(store.commit(&started, &events, None), wait);
+    let (committed, ()) = tokio::join!(store.commit(&started, &events, None, None), wait);
     committed.unwrap();
 }
 
@@ -109,4 +108,25 @@ async fn a_file_that_stays_locked_is_unavailable() {
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut shell).await.unwrap();
     let refused = store.create(&born, &events, None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }) && refused.is_retryable(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_file_has_one_daemon() {
+    let (store, folder) = store().await;
+    let reserved = store.reserve("process 7 on here, since nine").unwrap();
+    // Anybody may look, and migrate.
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(folder.path().join("crossfade.db"), &link).unwrap();
+    let second = SqliteStore::open(&link.display().to_string()).await.unwrap();
+    second.migrate().await.unwrap();
+    second.ping().await.unwrap();
+    let refused = second.reserve("process 8 on here, since ten").unwrap_err();
+    assert!(!refused.is_retryable());
+    assert_eq!(refused.to_string(), "the database is in use by process 7 on here, since nine");
+    drop(reserved);
+    let _reserved = second.reserve("process 8 on here, since ten").unwrap();
+    let refused = store.reserve("process 9 on here, since eleven").unwrap_err();
+    assert_eq!(refused.to_string(), "the database is in use by process 8 on here, since ten");
+    let memory = SqliteStore::in_memory().await.unwrap();
+    let _both = (memory.reserve("one").unwrap(), memory.reserve("two").unwrap());
 }

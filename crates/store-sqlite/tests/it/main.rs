@@ -4,6 +4,7 @@
 
 mod file;
 mod history;
+mod tampering;
 
 mod conformance {
     use crossfade_ports::store_suite;

@@ -11,15 +11,13 @@ use super::{
     all, committed, created, history, listed, loaded, moved,
     sample::{actor, commanded, happened, instant, key, labelled, of, plan, shift},
 };
-use crate::store::{Filter, IdempotencyKey, Store, StoreError, Stored};
+use crate::store::{Active, Filter, IdempotencyKey, Store, StoreError, Stored};
 
-pub async fn epochs_rise(store: &dyn Store) {
+pub async fn an_installation_has_one_name(store: &dyn Store) {
     store.ping().await.unwrap();
-    let first = store.begin_epoch().await.unwrap();
-    let second = store.begin_epoch().await.unwrap();
-    assert_eq!(second.epoch, first.epoch + 1);
-    assert_eq!(second.id, first.id);
-    assert_eq!(first.id.len(), 32);
+    let id = store.installation().await.unwrap();
+    assert_eq!(id.len(), 32);
+    assert_eq!(store.installation().await.unwrap(), id);
 }
 
 pub async fn what_is_absent(store: &dyn Store) {
@@ -29,7 +27,7 @@ pub async fn what_is_absent(store: &dyn Store) {
     assert!(
         matches!(store.events("absent", 0, 10).await, Err(StoreError::NotFound(name)) if name == "absent")
     );
-    let refused = store.commit(&started, &events, Some(&key("k", "f", 0))).await;
+    let refused = store.commit(&started, &events, Some(&key("k", "f", 0)), None).await;
     assert!(matches!(refused, Err(StoreError::NotFound(name)) if name == "absent"));
     assert_eq!(store.recall(&key("k", "f", 0)).await.unwrap(), None);
     store.put_reports(&[("absent".to_owned(), Report::default())]).await.unwrap();
@@ -81,7 +79,9 @@ pub async fn active_shifts_are_known(store: &dyn Store) {
     created(store, shift("three")).await;
     committed(store, commanded(&one, Command::Start, 1)).await;
     committed(store, commanded(&two, Command::Cancel, 1)).await;
-    assert_eq!(store.active().await.unwrap(), [("one".to_owned(), 2), ("three".to_owned(), 1)]);
+    let active =
+        |name: &str, version| Active { name: name.to_owned(), account: "default".to_owned(), version };
+    assert_eq!(store.active().await.unwrap(), [active("one", 2), active("three", 1)]);
 }
 
 pub async fn reports_are_kept_beside(store: &dyn Store) {
@@ -149,7 +149,7 @@ pub async fn odd_text_comes_back(store: &dyn Store) {
     let dropped = vec![Happened::AdvanceDropped { because: odd.to_owned() }];
     let (after, more) = born.after(dropped, &what, Some(odd.to_owned()), instant(1)).unwrap();
     let used = IdempotencyKey { key: odd.to_owned(), fingerprint: odd.to_owned(), at: instant(1) };
-    store.commit(&after, &more, Some(&used)).await.unwrap();
+    store.commit(&after, &more, Some(&used), None).await.unwrap();
     assert_eq!(history(store, "odd").await[1..], more);
     assert_eq!(loaded(store, "odd").await.shift, after);
     assert!(store.recall(&used).await.unwrap().is_some());
@@ -160,6 +160,6 @@ pub async fn large_events_come_back(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
     let large = |n: usize| Happened::AdvanceDropped { because: format!("{n} é").repeat(200_000) };
     let (after, events) = happened(&born, (0..3).map(large).collect(), 1);
-    store.commit(&after, &events, None).await.unwrap();
+    store.commit(&after, &events, None, None).await.unwrap();
     assert_eq!(history(store, "www").await[1..], events);
 }

@@ -66,7 +66,7 @@ pub async fn releasing_frees_the_records(store: &dyn Store) {
 pub async fn a_commit_moves_on(store: &dyn Store) {
     let (born, mut events) = created(store, shift("www")).await;
     let (started, more) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &more, None).await.unwrap();
+    store.commit(&started, &more, None, None).await.unwrap();
     events.extend(more);
     let kept = loaded(store, "www").await.shift;
     assert_eq!(kept.version, 2);
@@ -78,24 +78,24 @@ pub async fn a_stale_commit_is_refused(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
     let started = committed(store, commanded(&born, Command::Start, 1)).await;
     let (paused, events) = commanded(&born, Command::Pause { freeze: false }, 2);
-    match store.commit(&paused, &events, None).await {
+    match store.commit(&paused, &events, None, None).await {
         Err(StoreError::Conflict { shift, expected }) => assert_eq!((shift.as_str(), expected), ("www", 1)),
         other => panic!("{other:?}"),
     }
     // From the future is no better than from the past.
     let ahead = commanded(&started, Command::Pause { freeze: false }, 3).0;
     let (ahead, events) = commanded(&ahead, Command::Resume, 4);
-    let refused = store.commit(&ahead, &events, None).await;
+    let refused = store.commit(&ahead, &events, None, None).await;
     assert!(matches!(refused, Err(StoreError::Conflict { expected: 3, .. })));
     assert_eq!(loaded(store, "www").await.shift, started);
 }
 
 pub async fn a_commit_without_events_is_refused(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
-    assert!(matches!(store.commit(&born, &[], None).await, Err(StoreError::Refused(_))));
+    assert!(matches!(store.commit(&born, &[], None, None).await, Err(StoreError::Refused(_))));
     let (started, _) = commanded(&born, Command::Start, 1);
     let (_, others) = commanded(&born, Command::Cancel, 2);
-    assert!(matches!(store.commit(&started, &others, None).await, Err(StoreError::Refused(_))));
+    assert!(matches!(store.commit(&started, &others, None, None).await, Err(StoreError::Refused(_))));
 }
 
 pub async fn a_history_has_no_gaps(store: &dyn Store) {
@@ -103,7 +103,7 @@ pub async fn a_history_has_no_gaps(store: &dyn Store) {
     let approved = |_| Happened::Approved { step: 0 };
     let (after, mut events) = happened(&born, (0..3).map(approved).collect(), 1);
     events.remove(1);
-    let refused = store.commit(&after, &events, None).await;
+    let refused = store.commit(&after, &events, None, None).await;
     assert!(matches!(refused, Err(StoreError::Refused(why)) if why.contains("no gaps")));
     assert_eq!(loaded(store, "www").await.shift, born);
     assert_eq!(history(store, "www").await.len(), 1);
@@ -123,10 +123,10 @@ pub async fn of_racing_commits_one_wins(store: &dyn Store) {
         });
         let [a, b, c, d] = &racers;
         let (a, b, c, d) = tokio::join!(
-            store.commit(&a.0, &a.1, None),
-            store.commit(&b.0, &b.1, None),
-            store.commit(&c.0, &c.1, None),
-            store.commit(&d.0, &d.1, None),
+            store.commit(&a.0, &a.1, None, None),
+            store.commit(&b.0, &b.1, None, None),
+            store.commit(&c.0, &c.1, None, None),
+            store.commit(&d.0, &d.1, None, None),
         );
         present = one_winner(&racers, [a, b, c, d], |error| matches!(error, StoreError::Conflict { .. }));
         assert_eq!(loaded(store, "www").await.shift, present);
