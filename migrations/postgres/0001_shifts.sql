@@ -5,9 +5,7 @@ CREATE TABLE installation (
     -- There is one installation in a database.
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     -- Stands in every fence as its owner.
-    id text NOT NULL,
-    -- One more with every daemon that starts.
-    epoch bigint NOT NULL DEFAULT 0
+    id text NOT NULL
 );
 
 INSERT INTO installation (id) VALUES (replace(gen_random_uuid()::text, '-', ''));
@@ -18,6 +16,8 @@ CREATE TABLE shifts (
     version bigint NOT NULL CHECK (version > 0),
     phase text NOT NULL,
     active boolean NOT NULL,
+    -- Of the plan: whose lease is needed to work on it.
+    account text NOT NULL,
     labels text NOT NULL,
     -- The fold of the events: a cache.
     snapshot text NOT NULL,
@@ -62,6 +62,23 @@ CREATE TABLE idempotency (
 );
 
 CREATE INDEX idempotency_at ON idempotency (at);
+
+-- Who works on an AWS account. Times are the server's, so that replicas need not agree on theirs.
+CREATE TABLE leases (
+    account text COLLATE "C" PRIMARY KEY,
+    -- The replica; absent once it has given the lease up.
+    owner text,
+    -- One more with every change of hands. Rows are never removed, so that no epoch comes twice.
+    epoch bigint NOT NULL CHECK (epoch > 0),
+    expires_at timestamptz NOT NULL
+);
+
+-- The daemons that take part, with the accounts of their configurations: what the leases are shared out among.
+CREATE TABLE replicas (
+    id text COLLATE "C" PRIMARY KEY,
+    accounts text[] NOT NULL,
+    expires_at timestamptz NOT NULL
+);
 
 -- The history is only ever added to, one event after the other. Tables are named with their schema, so that no
 -- temporary table of the same name stands before them.

@@ -5,9 +5,7 @@ CREATE TABLE installation (
     -- There is one installation in a database.
     single INTEGER PRIMARY KEY DEFAULT 1 CHECK (single = 1),
     -- Stands in every fence as its owner.
-    id TEXT NOT NULL,
-    -- One more with every daemon that starts.
-    epoch INTEGER NOT NULL DEFAULT 0
+    id TEXT NOT NULL
 ) STRICT;
 
 INSERT INTO installation (id) VALUES (lower(hex(randomblob(16))));
@@ -18,6 +16,8 @@ CREATE TABLE shifts (
     version INTEGER NOT NULL CHECK (version > 0),
     phase TEXT NOT NULL,
     active INTEGER NOT NULL CHECK (active IN (0, 1)),
+    -- Of the plan: whose lease is needed to work on it.
+    account TEXT NOT NULL,
     labels TEXT NOT NULL,
     -- The fold of the events: a cache.
     snapshot TEXT NOT NULL,
@@ -62,6 +62,26 @@ CREATE TABLE idempotency (
 ) STRICT;
 
 CREATE INDEX idempotency_at ON idempotency (at);
+
+-- Who works on an AWS account.
+CREATE TABLE leases (
+    account TEXT NOT NULL PRIMARY KEY,
+    -- The replica; absent once it has given the lease up.
+    owner TEXT,
+    -- One more with every change of hands. Rows are never removed, so that no epoch comes twice.
+    epoch INTEGER NOT NULL CHECK (epoch > 0),
+    -- Milliseconds since 1970.
+    expires_at INTEGER NOT NULL
+) STRICT;
+
+-- The daemons that take part, with the accounts of their configurations: what the leases are shared out among.
+CREATE TABLE replicas (
+    id TEXT NOT NULL PRIMARY KEY,
+    -- A JSON array.
+    accounts TEXT NOT NULL,
+    -- Milliseconds since 1970.
+    expires_at INTEGER NOT NULL
+) STRICT;
 
 -- The history is only ever added to, one event after the other.
 

@@ -12,7 +12,7 @@ use crossfade_core::{
 use crossfade_ports::{Account, SubmitError, ZonesError, zones::ChangeStatus};
 
 use crate::{
-    Point,
+    Point, guard,
     round::{Context, at_least},
     slot::Slot,
 };
@@ -21,6 +21,8 @@ pub(crate) enum Acted {
     Done,
     /// The account's budget is spent for this long.
     Later(Duration),
+    /// The lease is not trusted any more.
+    Doubted,
     /// The store has a newer state: what was going to be done may no longer follow.
     Outdated,
 }
@@ -35,6 +37,9 @@ impl Context {
             });
             return Acted::Later(Duration::from_secs(5));
         };
+        if !guard::permits(slot, &effect) {
+            return Acted::Doubted;
+        }
         // A revert has the rest of the account's budget for itself.
         if !is_urgent(&slot.shift)
             && let Err(wait) = self.budgets.take(&name)
@@ -58,6 +63,7 @@ impl Context {
         let answer = tokio::select! {
             answer = account.zones.read(&zone, &names) => answer,
             () = outdated.notified() => return Acted::Outdated,
+            () = guard::ends(slot) => return Acted::Doubted,
         };
         let listed = answer.map_err(|error| {
             tracing::warn!(shift.name = slot.shift.name, zone.id = %zone, error = %error, "a zone could not be read");
@@ -67,12 +73,17 @@ impl Context {
             slot.seen.trouble = None;
             self.vitals.note(|signs| signs.read_back = Some(at));
         }
+        let epoch = listed.as_ref().ok().and_then(|sets| guard::newest_epoch(sets, &self.installation));
         slot.seen.zones.insert(zone, ZoneRead { at, listed });
-        Acted::Done
+        if epoch.is_none_or(|epoch| slot.holding.outranks(epoch)) { Acted::Done } else { Acted::Doubted }
     }
 
     async fn ask(&self, slot: &mut Slot, account: &Account, change: ChangeId) -> Acted {
-        let state = match account.zones.change(&change).await {
+        let answer = tokio::select! {
+            answer = account.zones.change(&change) => answer,
+            () = guard::ends(slot) => return Acted::Doubted,
+        };
+        let state = match answer {
             Ok(ChangeStatus::InSync) => ChangeState::InSync,
             Ok(ChangeStatus::Pending) => ChangeState::Pending,
             Err(ZonesError::NoSuchChange(_)) => ChangeState::Unknown,
@@ -90,7 +101,14 @@ impl Context {
     }
 
     async fn submit(&self, slot: &mut Slot, account: &Account, generation: u64, batch: Batch) -> Acted {
-        let answer = account.zones.submit(&batch).await;
+        let answer = tokio::select! {
+            answer = account.zones.submit(&batch) => answer,
+            () = guard::ends(slot) => {
+                // It may have been sent: the fence will tell whoever comes next.
+                slot.forget_zones();
+                return Acted::Doubted;
+            }
+        };
         self.probe.at(Point::Answered);
         // Whatever was read before is no longer how the zone looks, or not known to be.
         slot.forget_zones();

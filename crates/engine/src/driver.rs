@@ -1,21 +1,30 @@
 //! Which shift gets a round, and when: after a commit by somebody else, when its own wake-up comes, and whenever
 //! metrics were read. A shift never has two rounds at once.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod chores;
 
-use crossfade_core::{decide::Rules, report::Report};
-use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use crossfade_core::report::Report;
+use crossfade_ports::store::{Active, Replica};
+use jiff::Timestamp;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     task::JoinSet,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
+use self::chores::{Chore, METRICS_AT_MOST_EVERY};
 use crate::{
     Engine,
     budget::Budgets,
-    evidence::{Evidence, Wanted, shortest_period, want},
+    evidence::Evidence,
+    lease::{Holding, Holdings, Keeper},
     round::Context,
     slot::Slot,
 };
@@ -23,48 +32,72 @@ use crate::{
 /// Rounds in flight are waited for this long when the daemon stops; what they leave is picked up at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
-/// Metrics are not asked for more often than this, however short a gate's periods are.
-const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
-
 pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
-    let Engine { store, accounts, clock, poke, vitals, settings, probe, installation } = engine;
-    let rules = Rules {
-        owner: installation.id,
-        epoch: installation.epoch,
-        propagation: SignedDuration::try_from(settings.propagation).unwrap_or(SignedDuration::MAX),
-    };
+    let Engine { store, accounts, clock, poke, vitals, settings, probe, installation, replica } = engine;
+    let names = accounts.names().into_iter().map(str::to_owned).collect();
+    let me = Replica { id: replica, accounts: names };
+    let worked_on = watch::Sender::default();
+    let keeper = Keeper::new(store.clone(), clock.clone(), vitals.clone(), me, worked_on.subscribe());
+    let (held, nudge) = (keeper.holdings(), keeper.nudge());
     let budgets = Budgets::new(accounts.names(), settings.requests_per_second);
     let evidence = Evidence::default();
-    let context =
-        Arc::new(Context { store, accounts, clock, vitals, settings, probe, rules, budgets, evidence });
+    let context = Arc::new(Context {
+        store,
+        accounts,
+        clock,
+        vitals,
+        settings,
+        probe,
+        installation,
+        budgets,
+        evidence,
+    });
+    let now = Instant::now();
     let mut driver = Driver {
         context,
+        held,
+        worked_on,
         places: BTreeMap::new(),
         rounds: JoinSet::new(),
         chores: JoinSet::new(),
         reports: BTreeMap::new(),
-        scan_at: Instant::now(),
-        metrics_at: Instant::now(),
-        metrics_read_at: Instant::now(),
+        scan_at: now,
+        metrics_at: now,
+        metrics_read_at: now,
         reading: false,
         saving: false,
     };
-    loop {
-        driver.work().await;
-        let alarm = driver.alarm();
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            () = poke.poked() => driver.scan_at = Instant::now(),
-            Some(done) = driver.rounds.join_next() => driver.returned(done.ok()),
-            Some(done) = driver.chores.join_next() => driver.chore_done(done.ok()),
-            () = sleep_until(alarm) => {}
+    let stopped = CancellationToken::new();
+    let driven = async {
+        loop {
+            driver.work().await;
+            let alarm = driver.alarm();
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = poke.poked() => {
+                    driver.scan_at = Instant::now();
+                    // It may have been about a lease.
+                    nudge.notify_one();
+                }
+                Ok(()) = driver.held.changed() => driver.sort_out(),
+                Some(done) = driver.rounds.join_next() => driver.returned(done.ok()),
+                Some(done) = driver.chores.join_next() => driver.chore_done(done.ok()),
+                () = sleep_until(alarm) => {}
+            }
         }
-    }
-    driver.stop().await;
+        driver.stop().await;
+        stopped.cancel();
+    };
+    // Leases are looked after while rounds end, and until they have.
+    tokio::join!(driven, keeper.run(stopped.clone()));
 }
 
 struct Driver {
     context: Arc<Context>,
+    /// The accounts of this replica.
+    held: watch::Receiver<Holdings>,
+    /// The accounts that have active shifts.
+    worked_on: watch::Sender<BTreeSet<String>>,
     places: BTreeMap<String, Place>,
     rounds: JoinSet<Box<Slot>>,
     chores: JoinSet<Chore>,
@@ -82,11 +115,6 @@ enum Place {
     Here { slot: Box<Slot>, due: Option<Instant> },
     /// In a round. `again` when something happened meanwhile that asks for another one.
     Away { version: u64, outdated: Arc<Notify>, again: bool },
-}
-
-enum Chore {
-    MetricsRead,
-    ReportsSaved,
 }
 
 impl Driver {
@@ -122,9 +150,19 @@ impl Driver {
         self.context.store_answered();
         let now = self.context.clock.now();
         self.context.vitals.note(|signs| signs.cycle = Some(now));
-        for (name, version) in active {
+        self.worked_on.send_if_modified(|worked_on| {
+            let before = std::mem::take(worked_on);
+            worked_on.extend(active.iter().map(|active| active.account.clone()));
+            before != *worked_on
+        });
+        let held = self.held.borrow().clone();
+        for Active { name, account, version } in active {
             match self.places.get_mut(&name) {
-                None => self.arrived(&name).await,
+                None => {
+                    if let Some(holding) = held.get(&account) {
+                        self.arrived(&name, holding).await;
+                    }
+                }
                 Some(Place::Here { slot, due })
                     if slot.shift.version != version && slot.unsaved.is_empty() =>
                 {
@@ -141,10 +179,30 @@ impl Driver {
         metrics::gauge!("crossfade_shifts_active").set(self.places.len() as f64);
     }
 
-    async fn arrived(&mut self, name: &str) {
+    /// Leaves the shifts of accounts that are another replica's now, and goes on with those that are this one's again.
+    fn sort_out(&mut self) {
+        let held = self.held.borrow_and_update().clone();
+        self.places.retain(|_, place| match place {
+            Place::Here { slot, due } => match held.get(&slot.shift.plan.account) {
+                None => false,
+                Some(holding) => {
+                    if !Arc::ptr_eq(holding, &slot.holding) {
+                        slot.go_on_under(holding.clone());
+                        *due = Some(Instant::now());
+                    }
+                    true
+                }
+            },
+            // Seen to when it returns.
+            Place::Away { .. } => true,
+        });
+        self.scan_at = Instant::now();
+    }
+
+    async fn arrived(&mut self, name: &str, holding: &Arc<Holding>) {
         match self.context.store.load(name).await {
             Ok(Some(stored)) if stored.shift.is_active() => {
-                let slot = Box::new(Slot::new(stored.shift));
+                let slot = Box::new(Slot::new(stored.shift, holding.clone()));
                 self.places.insert(name.to_owned(), Place::Here { slot, due: Some(Instant::now()) });
             }
             Ok(_) => {}
@@ -155,8 +213,12 @@ impl Driver {
     fn start_rounds(&mut self) {
         let now = Instant::now();
         for place in self.places.values_mut() {
-            let Place::Here { slot, due: Some(due) } = place else { continue };
-            if *due > now {
+            let Place::Here { slot, due } = place else { continue };
+            if slot.holding.is_over() {
+                // Until it is known who has the account.
+                *due = None;
+            }
+            if due.is_none_or(|due| due > now) {
                 continue;
             }
             let away =
@@ -190,75 +252,22 @@ impl Driver {
             return;
         }
         slot.stale |= again;
+        let mut due = if again { Some(Instant::now()) } else { slot.wake.map(|at| self.instant(at)) };
+        match self.held.borrow().get(&slot.shift.plan.account) {
+            None => {
+                self.places.remove(&name);
+                return;
+            }
+            Some(holding) if !Arc::ptr_eq(holding, &slot.holding) => {
+                slot.go_on_under(holding.clone());
+                due = Some(Instant::now());
+            }
+            Some(_) => {}
+        }
         if slot.lacks_metrics() {
             self.metrics_at = self.metrics_at.min(self.metrics_read_at + METRICS_AT_MOST_EVERY);
         }
-        let due = if again { Some(Instant::now()) } else { slot.wake.map(|at| self.instant(at)) };
         self.places.insert(name, Place::Here { slot, due });
-    }
-
-    /// Reads what all gates want, in one go. Afterwards every shift gets a round.
-    fn read_metrics(&mut self) {
-        let now = self.context.clock.now();
-        let mut wanted = Wanted::new();
-        let mut every = self.context.settings.metrics_every;
-        for place in self.places.values() {
-            // A shift in a round keeps what it wanted: its slot is not here to ask.
-            let Place::Here { slot, .. } = place else { continue };
-            want(&mut wanted, &slot.shift, now);
-            if slot.shift.next_step().is_some()
-                && let Some(period) = shortest_period(&slot.shift).and_then(|p| Duration::try_from(p).ok())
-            {
-                every = every.min(period / 2);
-            }
-        }
-        self.metrics_read_at = Instant::now();
-        self.metrics_at = self.metrics_read_at + every.max(METRICS_AT_MOST_EVERY);
-        if wanted.is_empty() {
-            return;
-        }
-        self.reading = true;
-        let context = self.context.clone();
-        self.chores.spawn(async move {
-            context.evidence.read(wanted, &context.accounts, &*context.clock, &context.vitals).await;
-            Chore::MetricsRead
-        });
-    }
-
-    fn save_reports(&mut self) {
-        if self.saving || self.reports.is_empty() {
-            return;
-        }
-        self.saving = true;
-        let reports: Vec<(String, Report)> = std::mem::take(&mut self.reports).into_iter().collect();
-        let context = self.context.clone();
-        self.chores.spawn(async move {
-            if let Err(error) = context.store.put_reports(&reports).await {
-                context.store_failed(&error);
-            }
-            Chore::ReportsSaved
-        });
-    }
-
-    fn chore_done(&mut self, chore: Option<Chore>) {
-        match chore {
-            Some(Chore::MetricsRead) => {
-                self.reading = false;
-                for place in self.places.values_mut() {
-                    if let Place::Here { slot, due } = place
-                        && slot.shift.next_step().is_some()
-                    {
-                        *due = Some(Instant::now());
-                    }
-                }
-            }
-            Some(Chore::ReportsSaved) => self.saving = false,
-            None => {
-                tracing::error!("a chore ended in a panic");
-                self.reading = false;
-                self.saving = false;
-            }
-        }
     }
 
     fn instant(&self, at: Timestamp) -> Instant {

@@ -8,21 +8,27 @@
 //! - There are no retry loops: the next round is the retry, and the core says when.
 //! - A round is repeated without harm: batches carry absolute weights and are compared with the zone.
 //! - Going down does without the store: if it does not answer, a revert is acted on first and recorded afterwards.
+//! - Of several replicas, one works on an account at a time: the one that holds its lease.
 //!
-//! In reading order: `driver` (which shift gets a round, and when), `slot` (what is kept of a shift), `round`
-//! (a round), `act` (effects), `evidence` (metrics), `budget` and `probe`.
+//! In reading order: `driver` (which shift gets a round, and when), `lease` (which accounts are this replica's), `slot`
+//! (what is kept of a shift), `round` (a round), `act` (effects), `guard` (effects of a lease in doubt), `evidence`
+//! (metrics), `budget` and `probe`.
 
 mod act;
 mod budget;
 mod driver;
 mod evidence;
+mod guard;
+mod lease;
 mod probe;
 mod round;
+#[cfg(feature = "simulator")]
+pub mod sim;
 mod slot;
 
 use std::{sync::Arc, time::Duration};
 
-use crossfade_ports::{Accounts, Clock, Poke, Store, Vitals, store::Installation};
+use crossfade_ports::{Accounts, Clock, Poke, Store, Vitals};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::probe::{Point, Probe};
@@ -67,8 +73,10 @@ pub struct Engine {
     pub vitals: Vitals,
     pub settings: Settings,
     pub probe: Probe,
-    /// Who writes, as fences say it.
-    pub installation: Installation,
+    /// Who writes, as fences say it: [`Store::installation`].
+    pub installation: String,
+    /// Who holds leases: this very process, among others of the installation.
+    pub replica: String,
 }
 
 impl Engine {

@@ -20,7 +20,8 @@ pub(crate) struct Context {
     pub(crate) vitals: Vitals,
     pub(crate) settings: Settings,
     pub(crate) probe: Probe,
-    pub(crate) rules: Rules,
+    /// The owner in fences.
+    pub(crate) installation: String,
     pub(crate) budgets: Budgets,
     pub(crate) evidence: Evidence,
 }
@@ -39,6 +40,8 @@ enum Committed {
     /// Somebody else committed first; the slot has their state.
     Reloaded,
     Failed,
+    /// The account is another replica's.
+    Lost,
 }
 
 impl Context {
@@ -53,14 +56,18 @@ impl Context {
             self.read_back(slot).await;
         }
         for _ in 0..PASSES_MAX {
+            if slot.holding.is_over() {
+                // Whoever has the account now goes on from what the store has.
+                return;
+            }
             let now = self.clock.now();
             self.evidence.fill(slot);
             let Decision { happened, effects, wake, report } =
-                decide(&slot.shift, &slot.seen, &self.rules, now);
+                decide(&slot.shift, &slot.seen, &self.rules(slot), now);
             slot.report = report;
             if !happened.is_empty() {
                 match self.commit(slot, happened, now).await {
-                    Committed::Done | Committed::Unsaved | Committed::Reloaded => continue,
+                    Committed::Done | Committed::Unsaved | Committed::Reloaded | Committed::Lost => continue,
                     Committed::Failed => {
                         slot.wake = Some(now + SOON);
                         return;
@@ -79,6 +86,10 @@ impl Context {
                     slot.wake = Some(now + SignedDuration::try_from(after).unwrap_or(SOON));
                     return;
                 }
+                Acted::Doubted => {
+                    slot.wake = Some(now + SOON);
+                    return;
+                }
                 Acted::Outdated => {
                     if !self.reload(slot).await {
                         slot.wake = Some(now + SOON);
@@ -94,7 +105,7 @@ impl Context {
         for effect in effects {
             match self.act(slot, effect).await {
                 Acted::Done => {}
-                other => return other,
+                stop @ (Acted::Later(_) | Acted::Doubted | Acted::Outdated) => return stop,
             }
         }
         Acted::Done
@@ -104,8 +115,9 @@ impl Context {
     pub(crate) async fn record(&self, slot: &mut Slot, happened: Vec<Happened>) {
         // What Route 53 answered can be found out again: the fence has it.
         let now = self.clock.now();
-        if let Committed::Failed = self.commit(slot, happened, now).await {
-            slot.forget_zones();
+        match self.commit(slot, happened, now).await {
+            Committed::Failed | Committed::Lost => slot.forget_zones(),
+            Committed::Done | Committed::Unsaved | Committed::Reloaded => {}
         }
     }
 
@@ -121,9 +133,13 @@ impl Context {
                 return Committed::Failed;
             }
         };
+        let down = is_going_down(&shift);
+        if !down && !slot.holding.is_trusted() {
+            return Committed::Failed;
+        }
         let mut all = slot.unsaved.clone();
         all.extend(events.iter().cloned());
-        match self.store.commit(&shift, &all, None).await {
+        match self.store.commit(&shift, &all, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();
                 self.committed(&events);
@@ -138,9 +154,13 @@ impl Context {
                     Committed::Failed
                 }
             }
+            Err(StoreError::LeaseLost { .. }) => {
+                slot.holding.lose();
+                Committed::Lost
+            }
             Err(error) => {
                 self.store_failed(&error);
-                if !error.is_retryable() || !is_going_down(&shift) {
+                if !error.is_retryable() || !down {
                     return Committed::Failed;
                 }
                 slot.unsaved = all;
@@ -173,7 +193,7 @@ impl Context {
         if slot.unsaved.is_empty() {
             return;
         }
-        match self.store.commit(&slot.shift, &slot.unsaved, None).await {
+        match self.store.commit(&slot.shift, &slot.unsaved, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();
                 tracing::info!(shift.name = slot.shift.name, "what was done without the store is recorded");
@@ -185,6 +205,8 @@ impl Context {
                 self.reload(slot).await;
                 slot.wake = Some(self.clock.now());
             }
+            // If this replica gets it back, it tries once more.
+            Err(StoreError::LeaseLost { .. }) => slot.holding.lose(),
             Err(error) => {
                 self.store_failed(&error);
                 slot.wake = Some(self.clock.now() + SOON);
@@ -212,7 +234,16 @@ impl Context {
     async fn read_back(&self, slot: &mut Slot) {
         let reads = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
         // Without the budget, or with a newer state, there will be another time.
-        let (Acted::Done | Acted::Later(_) | Acted::Outdated) = self.act_all(slot, reads).await;
+        let (Acted::Done | Acted::Later(_) | Acted::Doubted | Acted::Outdated) =
+            self.act_all(slot, reads).await;
+    }
+
+    fn rules(&self, slot: &Slot) -> Rules {
+        Rules {
+            owner: self.installation.clone(),
+            epoch: slot.holding.lease.epoch,
+            propagation: SignedDuration::try_from(self.settings.propagation).unwrap_or(SignedDuration::MAX),
+        }
     }
 
     fn read_back_every(&self) -> SignedDuration {
@@ -258,8 +289,9 @@ fn is_watched(shift: &Shift) -> bool {
     shift.next_step().is_some() && shift.has_written() && shift.write.is_none()
 }
 
-/// Whether the shift's open write leads down, so that it is not held up by a store that does not answer.
-fn is_going_down(shift: &Shift) -> bool {
+/// Whether the shift's open write leads down, so that it is held up neither by a store that does not answer nor by the
+/// doubt about the lease that comes with it.
+pub(crate) fn is_going_down(shift: &Shift) -> bool {
     let purpose = shift.write.as_ref().map(|write| write.purpose);
     matches!(purpose, Some(Purpose::Revert | Purpose::StepBack { .. }))
         || matches!(shift.phase, Phase::Reverting { .. })

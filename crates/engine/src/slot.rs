@@ -7,8 +7,12 @@ use crossfade_core::{decide::Observation, event::Event, report::Report, shift::S
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use crate::lease::Holding;
+
 pub(crate) struct Slot {
     pub(crate) shift: Shift,
+    /// The lease of its account.
+    pub(crate) holding: Arc<Holding>,
     pub(crate) seen: Observation,
     /// Events that were acted on while the store did not answer. Only ever of a shift on its way down.
     pub(crate) unsaved: Vec<Event>,
@@ -24,9 +28,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(shift: Shift) -> Slot {
+    pub(crate) fn new(shift: Shift, holding: Arc<Holding>) -> Slot {
         Slot {
             shift,
+            holding,
             seen: Observation::default(),
             unsaved: Vec::new(),
             report: Report::default(),
@@ -35,6 +40,14 @@ impl Slot {
             wake: None,
             outdated: Arc::new(Notify::new()),
         }
+    }
+
+    /// Goes on under another lease. Somebody else may have been there in between, unless there is something to be
+    /// saved: then saving it tells.
+    pub(crate) fn go_on_under(&mut self, holding: Arc<Holding>) {
+        self.holding = holding;
+        self.stale = self.unsaved.is_empty();
+        self.forget_zones();
     }
 
     /// Whether the report differs from the one last asked about.

@@ -2,13 +2,19 @@
 //!
 //! A shift is one row and an append-only list of events; both change together, by [`Store::create`] and
 //! [`Store::commit`], or not at all. The row's version is the sequence number of its newest event, so a commit is a
-//! compare-and-set: it names the version it was decided on.
+//! compare-and-set: it names the version it was decided on. An engine's commit also names its lease, and is refused
+//! once that is lost.
 
+pub mod lease;
 pub mod row;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use jiff::{SignedDuration, Timestamp};
+
+pub use self::lease::{Lease, Replica, Tenure};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -19,9 +25,15 @@ pub enum StoreError {
     /// Somebody else committed first; read again and decide again.
     #[error("shift {shift} is no longer at version {expected}")]
     Conflict { shift: String, expected: u64 },
-    /// A record group belongs to one shift at a time.
+    /// A record group belongs to one shift at a time. Of several that are taken, the first in their order.
     #[error("the records {group} belong to shift {owner}")]
     Claimed { group: String, owner: String },
+    /// The replica no longer is the one that works on this account; nothing was written.
+    #[error("the lease of account {account} is lost")]
+    LeaseLost { account: String },
+    /// Another daemon has the database for itself.
+    #[error("the database is in use by {by}")]
+    InUse { by: String },
     /// The same key was used with another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
@@ -46,6 +58,8 @@ impl StoreError {
             StoreError::NotFound(_)
             | StoreError::Exists(_)
             | StoreError::Claimed { .. }
+            | StoreError::LeaseLost { .. }
+            | StoreError::InUse { .. }
             | StoreError::KeyReused
             | StoreError::Inconsistent { .. }
             | StoreError::Refused(_) => false,
@@ -111,19 +125,19 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// Of the installation: drawn once, when the database was made.
+/// A shift that is not over yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Installation {
-    /// Stands in every fence as its owner.
-    pub id: String,
-    /// Risen by one with this very call.
-    pub epoch: u64,
+pub struct Active {
+    pub name: String,
+    /// Of its plan: whose lease is needed to work on it.
+    pub account: String,
+    pub version: u64,
 }
 
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Called once by every daemon that starts.
-    async fn begin_epoch(&self) -> Result<Installation, StoreError>;
+    /// The installation's identifier, drawn once, when the database was made. Stands in every fence as its owner.
+    async fn installation(&self) -> Result<String, StoreError>;
 
     /// Whether the store answers and its schema is the one this program needs.
     async fn ping(&self) -> Result<(), StoreError>;
@@ -140,13 +154,17 @@ pub trait Store: Send + Sync {
 
     /// Appends `events` and makes `shift` the new state, if the version still is the one before the first event.
     /// When the new state no longer holds its records ([`Shift::holds_records`]), their claims end.
-    /// Errors: `KeyReused`, or `Conflict` when the same request came first with the same key; then `NotFound` or
-    /// `Conflict`; `Unavailable`, after which it may have happened or not.
+    ///
+    /// An engine names its lease, and nobody else can get it before the write is done. People's commands name none:
+    /// they are valid at every replica.
+    /// Errors: `KeyReused`, or `Conflict` when the same request came first with the same key; then `LeaseLost`; then
+    /// `NotFound` or `Conflict`; `Unavailable`, after which it may have happened or not.
     async fn commit(
         &self,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
+        lease: Option<&Lease>,
     ) -> Result<(), StoreError>;
 
     /// What a request with this key did before; `KeyReused` when that was another request.
@@ -161,9 +179,37 @@ pub trait Store: Send + Sync {
     /// In alphabetical order.
     async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError>;
 
-    /// Names and versions of all shifts that [`Shift::is_active`], in alphabetical order.
-    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError>;
+    /// All shifts that [`Shift::is_active`], in alphabetical order.
+    async fn active(&self) -> Result<Vec<Active>, StoreError>;
 
     /// Events after a sequence number, oldest first. `NotFound` when there is no such shift.
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// Takes an account's lease for so long: one that is free, has run out, or is this replica's own. The epoch is one
+    /// more than both the one before and `at_least`. `None` while somebody else has it.
+    async fn acquire(
+        &self,
+        account: &str,
+        replica: &str,
+        ttl: Duration,
+        at_least: u64,
+    ) -> Result<Option<Lease>, StoreError>;
+
+    /// Makes a lease last so long from now. `false` when it has run out or changed hands: it never comes back.
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, StoreError>;
+
+    /// Gives a lease up at once. Without effect when it is lost already.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// The leases that somebody holds, by account.
+    async fn leases(&self) -> Result<Vec<Tenure>, StoreError>;
+
+    /// Counts a replica among those that take part, for so long.
+    async fn attend(&self, replica: &Replica, ttl: Duration) -> Result<(), StoreError>;
+
+    /// Takes a replica off the list.
+    async fn depart(&self, replica: &str) -> Result<(), StoreError>;
+
+    /// The replicas that take part, by id.
+    async fn replicas(&self) -> Result<Vec<Replica>, StoreError>;
 }

@@ -1,6 +1,9 @@
 //! Signs of life: written by the engine, read by whoever answers for the daemon's health.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::Timestamp;
 
@@ -15,6 +18,18 @@ pub struct Signs {
     pub metrics: Option<Timestamp>,
     /// What last went wrong with the store, if it has not answered since.
     pub store_error: Option<String>,
+    /// This replica's id, as leases name it.
+    pub replica: String,
+    /// The accounts that this replica works on.
+    pub leases: BTreeMap<String, Held>,
+}
+
+/// A lease that this replica holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    pub epoch: u64,
+    /// From then on it acts no more on the account, unless it renews the lease before.
+    pub trusted_until: Timestamp,
 }
 
 #[derive(Clone, Debug, Default)]

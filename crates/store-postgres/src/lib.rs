@@ -9,17 +9,19 @@
 mod error;
 mod events;
 mod keys;
+mod leases;
 mod schema;
 mod shifts;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watch;
 
 use std::{str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Filter, IdempotencyKey, Installation, Remembered, Store, StoreError, Stored, row,
+    Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
 };
 use sqlx::{
     ConnectOptions, Connection, PgConnection, PgPool,
@@ -27,6 +29,7 @@ use sqlx::{
 };
 
 use crate::error::StoreErrorExt;
+pub use crate::watch::watch;
 
 /// The engine works on one account at a time and the API on a few requests; a server allows a hundred by default.
 const CONNECTIONS: u32 = 10;
@@ -52,11 +55,7 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Connects to `postgres://user:password@host:port/database`. Nothing is migrated yet.
     pub async fn connect(url: &str) -> Result<PostgresStore, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .store_error()?
-            .application_name("crossfade")
-            // A start-up parameter that some poolers refuse, for numbers that are not used here.
-            .extra_float_digits(None);
+        let options = options(url)?;
         let pool = within(pool().connect_with(options.clone())).await?;
         Ok(PostgresStore { options, pool })
     }
@@ -82,10 +81,9 @@ impl PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    async fn begin_epoch(&self) -> Result<Installation, StoreError> {
-        let risen = sqlx::query!("UPDATE installation SET epoch = epoch + 1 RETURNING id, epoch");
-        let risen = within(risen.fetch_optional(&self.pool)).await?.ok_or_else(no_installation)?;
-        Ok(Installation { id: risen.id, epoch: row::unsigned("installation", "true", risen.epoch)? })
+    async fn installation(&self) -> Result<String, StoreError> {
+        let id = sqlx::query_scalar!("SELECT id FROM installation");
+        within(id.fetch_optional(&self.pool)).await?.ok_or_else(no_installation)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -98,7 +96,9 @@ impl Store for PostgresStore {
         events: &[Event],
         key: Option<&IdempotencyKey>,
     ) -> Result<(), StoreError> {
-        shifts::create(&self.pool, shift, events, key).await
+        shifts::create(&self.pool, shift, events, key).await?;
+        watch::announce(&self.pool).await;
+        Ok(())
     }
 
     async fn commit(
@@ -106,8 +106,14 @@ impl Store for PostgresStore {
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
+        lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
-        shifts::commit(&self.pool, shift, events, key).await
+        shifts::commit(&self.pool, shift, events, key, lease).await?;
+        // What an engine does is nobody else's work.
+        if lease.is_none() {
+            watch::announce(&self.pool).await;
+        }
+        Ok(())
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
@@ -126,12 +132,48 @@ impl Store for PostgresStore {
         shifts::list(&self.pool, filter).await
     }
 
-    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    async fn active(&self) -> Result<Vec<Active>, StoreError> {
         shifts::active(&self.pool).await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         events::after(&self.pool, name, after, limit).await
+    }
+
+    async fn acquire(
+        &self,
+        account: &str,
+        replica: &str,
+        ttl: Duration,
+        at_least: u64,
+    ) -> Result<Option<Lease>, StoreError> {
+        leases::acquire(&self.pool, account, replica, ttl, at_least).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, StoreError> {
+        leases::renew(&self.pool, lease, ttl).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        leases::release(&self.pool, lease).await?;
+        watch::announce(&self.pool).await;
+        Ok(())
+    }
+
+    async fn leases(&self) -> Result<Vec<Tenure>, StoreError> {
+        leases::all(&self.pool).await
+    }
+
+    async fn attend(&self, replica: &Replica, ttl: Duration) -> Result<(), StoreError> {
+        leases::attend(&self.pool, replica, ttl).await
+    }
+
+    async fn depart(&self, replica: &str) -> Result<(), StoreError> {
+        leases::depart(&self.pool, replica).await
+    }
+
+    async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
+        leases::replicas(&self.pool).await
     }
 }
 
@@ -144,6 +186,12 @@ pub(crate) async fn within<T>(answer: impl Future<Output = Result<T, sqlx::Error
             Err(StoreError::Unavailable { what, source: None })
         }
     }
+}
+
+pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).store_error()?;
+    // A start-up parameter that some poolers refuse, for numbers that are not used here.
+    Ok(options.application_name("crossfade").extra_float_digits(None))
 }
 
 fn pool() -> PgPoolOptions {

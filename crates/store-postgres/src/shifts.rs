@@ -5,14 +5,15 @@
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Filter, IdempotencyKey, StoreError, Stored, expected_version,
-    row::{self, ShiftRow, SnapshotRow},
+    Active, Filter, IdempotencyKey, Lease, StoreError, Stored, expected_version,
+    row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::PgPool;
 
 use crate::{
     events::{self, EventArguments},
     keys::{self, KeyArguments},
+    leases::{self, LeaseArguments},
     within,
 };
 
@@ -28,8 +29,8 @@ pub(crate) async fn create(
     let created = sqlx::query!(
         r#"
         WITH born AS (
-            INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at, account)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $23)
             RETURNING name
         ), claimed AS (
             INSERT INTO claims (zone, name, type, shift)
@@ -73,6 +74,7 @@ pub(crate) async fn create(
         &events.reason as &[Option<String>],
         &events.data,
         &events.hash,
+        row.account,
     );
     match unless_taken(created.execute(pool)).await? {
         Some(_) => Ok(()),
@@ -85,17 +87,23 @@ pub(crate) async fn commit(
     shift: &Shift,
     events: &[Event],
     key: Option<&IdempotencyKey>,
+    lease: Option<&Lease>,
 ) -> Result<(), StoreError> {
     let expected = expected_version(shift, events)?;
     let (row, events) = (ShiftRow::new(shift, events)?, EventArguments::new(&shift.name, events)?);
-    let remembered = KeyArguments::new(key);
+    let (remembered, leased) = (KeyArguments::new(key), LeaseArguments::new(lease));
     let committed = sqlx::query!(
         r#"
-        -- Locks the row. Who waited for the lock finds another version, and so no row.
-        WITH moved AS (
+        -- Locks the lease: who is about to take it over waits until this is done.
+        WITH held AS (
+            SELECT account FROM leases
+            WHERE account = $21 AND owner = $22 AND epoch = $23 AND expires_at > clock_timestamp()
+            FOR SHARE
+        ), moved AS (
+            -- Locks the row. Who waited for the lock finds another version, and so no row.
             UPDATE shifts
-            SET version = $3, phase = $4, active = $5, labels = $6, snapshot = $7, updated_at = $8
-            WHERE name = $1 AND version = $2
+            SET version = $3, phase = $4, active = $5, labels = $6, snapshot = $7, updated_at = $8, account = $24
+            WHERE name = $1 AND version = $2 AND ($21::text IS NULL OR EXISTS (SELECT FROM held))
             RETURNING name
         ), freed AS (
             DELETE FROM claims USING moved WHERE claims.shift = moved.name AND NOT $9::boolean
@@ -133,10 +141,14 @@ pub(crate) async fn commit(
         &events.reason as &[Option<String>],
         &events.data,
         &events.hash,
+        leased.account,
+        leased.owner,
+        leased.epoch,
+        row.account,
     );
     match unless_taken(committed.execute(pool)).await? {
         Some(done) if done.rows_affected() > 0 => Ok(()),
-        Some(_) | None => Err(why_not_committed(pool, shift, expected, key).await?),
+        Some(_) | None => Err(why_not_committed(pool, shift, expected, key, lease).await?),
     }
 }
 
@@ -193,12 +205,10 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, 
     Ok(found)
 }
 
-pub(crate) async fn active(pool: &PgPool) -> Result<Vec<(String, u64)>, StoreError> {
-    let rows = sqlx::query!("SELECT name, version FROM shifts WHERE active ORDER BY name");
-    let rows = within(rows.fetch_all(pool)).await?;
-    rows.into_iter()
-        .map(|row| Ok((row.name.clone(), row::unsigned("shifts", &row.name, row.version)?)))
-        .collect()
+pub(crate) async fn active(pool: &PgPool) -> Result<Vec<Active>, StoreError> {
+    let rows =
+        sqlx::query_as!(ActiveRow, "SELECT name, account, version FROM shifts WHERE active ORDER BY name");
+    within(rows.fetch_all(pool)).await?.into_iter().map(ActiveRow::active).collect()
 }
 
 pub(crate) async fn exists(pool: &PgPool, name: &str) -> Result<bool, StoreError> {
@@ -278,8 +288,14 @@ async fn why_not_committed(
     shift: &Shift,
     expected: u64,
     key: Option<&IdempotencyKey>,
+    lease: Option<&Lease>,
 ) -> Result<StoreError, StoreError> {
     keys::refuse_used(pool, key).await?;
+    if let Some(lease) = lease
+        && !leases::is_held(pool, lease).await?
+    {
+        return Ok(StoreError::LeaseLost { account: lease.account.clone() });
+    }
     Ok(match exists(pool, &shift.name).await? {
         true => StoreError::Conflict { shift: shift.name.clone(), expected },
         false => StoreError::NotFound(shift.name.clone()),

@@ -1,11 +1,14 @@
 //! The store in one SQLite file: for one daemon, with nothing else to run.
 //!
 //! One connection writes and a few read. With a write-ahead log they do not wait for each other, and every commit is
-//! on the disk before it is answered.
+//! on the disk before it is answered. The one daemon is [`SqliteStore::reserve`]d to; leases are the same as in
+//! PostgreSQL, with nobody to take them away.
 
 mod error;
 mod events;
 mod keys;
+mod leases;
+mod reserve;
 mod schema;
 mod shifts;
 
@@ -18,7 +21,7 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Filter, IdempotencyKey, Installation, Remembered, Store, StoreError, Stored, row,
+    Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
 };
 use sqlx::{
     SqlitePool,
@@ -26,6 +29,7 @@ use sqlx::{
 };
 
 use crate::error::StoreErrorExt;
+pub use crate::reserve::Reserved;
 
 /// Lists and loads are short; more connections would only wait for the same disk.
 const READERS: u32 = 4;
@@ -36,6 +40,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
+    /// `None` in memory.
+    file: Option<PathBuf>,
     writer: SqlitePool,
     readers: SqlitePool,
 }
@@ -52,18 +58,25 @@ impl SqliteStore {
             let what = format!("{location}: there is no folder {}", folder.display());
             return Err(StoreError::Unavailable { what, source: None });
         }
+        let file = options.get_filename().to_owned();
         let options = pragmas(options).create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
         // The writer first: it makes the file and turns the log on.
         let writer = pool(1).connect_with(options.clone()).await.store_error()?;
         let readers = pool(READERS).connect_with(options.pragma("query_only", "ON")).await.store_error()?;
-        Ok(SqliteStore { writer, readers })
+        Ok(SqliteStore { file: Some(file), writer, readers })
     }
 
     /// A database that is gone with the store. One connection does everything.
     pub async fn in_memory() -> Result<SqliteStore, StoreError> {
         let options = pragmas(SqliteConnectOptions::from_str("sqlite::memory:").store_error()?);
         let writer = pool(1).connect_with(options).await.store_error()?;
-        Ok(SqliteStore { readers: writer.clone(), writer })
+        Ok(SqliteStore { file: None, readers: writer.clone(), writer })
+    }
+
+    /// Keeps every other daemon from the file until what is returned is dropped, or the process has ended however it
+    /// may. Fails with `InUse`, which says `who` has it. Commands that only look or migrate need no reservation.
+    pub fn reserve(&self, who: &str) -> Result<Reserved, StoreError> {
+        reserve::reserve(self.file.as_deref(), who)
     }
 
     /// Brings the schema to the one this program needs.
@@ -85,12 +98,9 @@ impl SqliteStore {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn begin_epoch(&self) -> Result<Installation, StoreError> {
-        let risen = sqlx::query!(
-            r#"UPDATE installation SET epoch = epoch + 1 RETURNING id AS "id!", epoch AS "epoch!: i64""#
-        );
-        let risen = risen.fetch_optional(&self.writer).await.store_error()?.ok_or_else(no_installation)?;
-        Ok(Installation { id: risen.id, epoch: row::unsigned("installation", "1", risen.epoch)? })
+    async fn installation(&self) -> Result<String, StoreError> {
+        let id = sqlx::query_scalar!(r#"SELECT id AS "id!" FROM installation"#);
+        id.fetch_optional(&self.readers).await.store_error()?.ok_or_else(no_installation)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -111,8 +121,9 @@ impl Store for SqliteStore {
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
+        lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
-        shifts::commit(&self.writer, shift, events, key).await
+        shifts::commit(&self.writer, shift, events, key, lease).await
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
@@ -132,12 +143,46 @@ impl Store for SqliteStore {
         shifts::list(&self.readers, filter).await
     }
 
-    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    async fn active(&self) -> Result<Vec<Active>, StoreError> {
         shifts::active(&self.readers).await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         events::after(&self.readers, name, after, limit).await
+    }
+
+    async fn acquire(
+        &self,
+        account: &str,
+        replica: &str,
+        ttl: Duration,
+        at_least: u64,
+    ) -> Result<Option<Lease>, StoreError> {
+        leases::acquire(&self.writer, account, replica, ttl, at_least).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, StoreError> {
+        leases::renew(&self.writer, lease, ttl).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        leases::release(&self.writer, lease).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Tenure>, StoreError> {
+        leases::all(&self.readers).await
+    }
+
+    async fn attend(&self, replica: &Replica, ttl: Duration) -> Result<(), StoreError> {
+        leases::attend(&self.writer, replica, ttl).await
+    }
+
+    async fn depart(&self, replica: &str) -> Result<(), StoreError> {
+        leases::depart(&self.writer, replica).await
+    }
+
+    async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
+        leases::replicas(&self.readers).await
     }
 }
 

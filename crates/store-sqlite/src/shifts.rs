@@ -1,13 +1,15 @@
 //! Shifts: written together with their events, in one transaction that takes the file's write lock first.
 
+use std::collections::BTreeSet;
+
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Filter, IdempotencyKey, StoreError, Stored, expected_version,
-    row::{self, ShiftRow, SnapshotRow},
+    Active, Filter, IdempotencyKey, Lease, StoreError, Stored, expected_version,
+    row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
-use crate::{error::StoreErrorExt, events, keys};
+use crate::{error::StoreErrorExt, events, keys, leases};
 
 pub(crate) async fn create(
     writer: &SqlitePool,
@@ -31,10 +33,12 @@ pub(crate) async fn commit(
     shift: &Shift,
     events: &[Event],
     key: Option<&IdempotencyKey>,
+    lease: Option<&Lease>,
 ) -> Result<(), StoreError> {
     let expected = expected_version(shift, events)?;
     let mut transaction = begin(writer).await?;
     keys::refuse_used(&mut transaction, key).await?;
+    leases::refuse_lost(&mut transaction, lease).await?;
     if !update(&mut transaction, shift, events, expected).await? {
         return Err(match exists(&mut *transaction, &shift.name).await? {
             true => StoreError::Conflict { shift: shift.name.clone(), expected },
@@ -101,14 +105,15 @@ pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<St
     Ok(found)
 }
 
-pub(crate) async fn active(readers: &SqlitePool) -> Result<Vec<(String, u64)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT name AS "name!", version AS "version!: i64" FROM shifts WHERE active ORDER BY name"#
+pub(crate) async fn active(readers: &SqlitePool) -> Result<Vec<Active>, StoreError> {
+    let rows = sqlx::query_as!(
+        ActiveRow,
+        r#"
+        SELECT name AS "name!", account AS "account!", version AS "version!: i64"
+        FROM shifts WHERE active ORDER BY name
+        "#
     );
-    let rows = rows.fetch_all(readers).await.store_error()?;
-    rows.into_iter()
-        .map(|row| Ok((row.name.clone(), row::unsigned("shifts", &row.name, row.version)?)))
-        .collect()
+    rows.fetch_all(readers).await.store_error()?.into_iter().map(ActiveRow::active).collect()
 }
 
 pub(crate) async fn exists(executor: impl sqlx::SqliteExecutor<'_>, name: &str) -> Result<bool, StoreError> {
@@ -142,8 +147,8 @@ async fn insert(
     let row = ShiftRow::new(shift, events)?;
     let inserted = sqlx::query!(
         r#"
-        INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at, account)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         "#,
         row.name,
         row.version,
@@ -153,6 +158,7 @@ async fn insert(
         row.snapshot,
         row.created_at,
         row.updated_at,
+        row.account,
     );
     inserted.execute(connection).await.store_error()?;
     Ok(())
@@ -169,7 +175,7 @@ async fn update(
     let updated = sqlx::query!(
         r#"
         UPDATE shifts
-        SET version = ?3, phase = ?4, active = ?5, labels = ?6, snapshot = ?7, updated_at = ?8
+        SET version = ?3, phase = ?4, active = ?5, labels = ?6, snapshot = ?7, updated_at = ?8, account = ?9
         WHERE name = ?1 AND version = ?2
         "#,
         row.name,
@@ -180,13 +186,15 @@ async fn update(
         row.labels,
         row.snapshot,
         row.updated_at,
+        row.account,
     );
     Ok(updated.execute(connection).await.store_error()?.rows_affected() == 1)
 }
 
 /// Inserts, or finds the present owner: the update changes nothing, and lets the row be returned.
 async fn claim(connection: &mut SqliteConnection, shift: &Shift) -> Result<(), StoreError> {
-    for group in &shift.groups {
+    // In the order in which every store does, so that all name the same group when several are taken.
+    for group in shift.groups.iter().collect::<BTreeSet<_>>() {
         let (zone, name, record_type) = (&group.zone.0, group.name.as_str(), group.record_type.as_str());
         let claimed = sqlx::query_scalar!(
             r#"

@@ -1,7 +1,11 @@
 //! A running engine over fakes. Time is tokio's and stands still while anything is left to do, so that an hour of a
 //! shift takes milliseconds and no test waits for a real clock.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crossfade_core::{
     GroupKey, RecordName, RecordType, ZoneId,
@@ -17,8 +21,10 @@ use crossfade_ports::{
     fake::{metrics::MemoryMetrics, store::MemoryStore, zones::MemoryZones},
 };
 use jiff::{SignedDuration, Timestamp};
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::replica::{Line, Reach, Running};
 
 /// Follows tokio's clock from a fixed beginning.
 #[derive(Clone)]
@@ -39,10 +45,16 @@ pub(crate) struct World {
     pub(crate) metrics: MemoryMetrics,
     pub(crate) clock: VirtualClock,
     pub(crate) group: GroupKey,
-    poke: Poke,
-    running: Option<(CancellationToken, JoinHandle<()>)>,
+    /// Of the daemons' configurations.
+    pub(crate) accounts: Vec<&'static str>,
+    running: BTreeMap<&'static str, Running>,
+    /// How many there have been: each process has a name of its own.
+    starts: u32,
     probe: Probe,
 }
+
+/// The replica of a test that has only one.
+const ONLY: &str = "a";
 
 pub(crate) const SHIFT: &str = "www";
 
@@ -84,8 +96,9 @@ impl World {
             metrics,
             clock,
             group,
-            poke: Poke::default(),
-            running: None,
+            accounts: vec!["default"],
+            running: BTreeMap::new(),
+            starts: 0,
             probe: Probe::default(),
         }
     }
@@ -99,29 +112,88 @@ impl World {
     }
 
     pub(crate) async fn run(&mut self) {
-        assert!(self.running.is_none());
-        let account =
-            Account { zones: Arc::new(self.zones.clone()), metrics: Arc::new(self.metrics.clone()) };
+        self.start(ONLY).await;
+    }
+
+    /// Runs one more engine over the same store and the same zones.
+    pub(crate) async fn start(&mut self, name: &'static str) {
+        let (poke, vitals) = (Poke::default(), Vitals::default());
+        let reach = Arc::new(Reach::new(self.store.clone()));
+        let line = Arc::new(Line::new(self.zones.clone()));
+        let account = Account { zones: line.clone(), metrics: Arc::new(self.metrics.clone()) };
+        self.starts += 1;
         let engine = Engine {
-            store: self.store.clone(),
-            accounts: Accounts([("default".to_owned(), account)].into()),
+            store: reach.clone(),
+            accounts: Accounts(self.accounts.iter().map(|a| ((*a).to_owned(), account.clone())).collect()),
             clock: Arc::new(self.clock.clone()),
-            poke: self.poke.clone(),
-            vitals: Vitals::default(),
+            poke: poke.clone(),
+            vitals: vitals.clone(),
             settings: Settings::default(),
             probe: self.probe.clone(),
-            installation: self.store.begin_epoch().await.unwrap(),
+            installation: self.store.installation().await.unwrap(),
+            replica: format!("{name}-{}", self.starts),
         };
         let token = CancellationToken::new();
         let task = tokio::spawn(engine.run(token.clone()));
-        self.running = Some((token, task));
+        let before = self.running.insert(name, Running { token, task, poke, vitals, reach, line });
+        assert!(before.is_none());
     }
 
     /// Ends the engine as a crash would: wherever it is.
     pub(crate) async fn kill(&mut self) {
-        let (_, task) = self.running.take().unwrap();
+        self.kill_one(ONLY).await;
+    }
+
+    pub(crate) async fn kill_one(&mut self, name: &str) {
+        let Running { task, .. } = self.running.remove(name).unwrap();
         task.abort();
         let _ = task.await;
+    }
+
+    /// Ends one as a signal would.
+    pub(crate) async fn stop(&mut self, name: &str) {
+        let Running { token, task, .. } = self.running.remove(name).unwrap();
+        token.cancel();
+        task.await.unwrap();
+    }
+
+    pub(crate) fn is_running(&self, name: &str) -> bool {
+        self.running.contains_key(name)
+    }
+
+    pub(crate) fn replica(&self, name: &str) -> &Running {
+        &self.running[name]
+    }
+
+    /// The replica that holds each account, by the beginning of its name.
+    pub(crate) async fn holders(&self) -> BTreeMap<String, String> {
+        let leases = self.store.leases().await.unwrap();
+        let holder = |owner: String| owner.split('-').next().unwrap().to_owned();
+        leases.into_iter().map(|tenure| (tenure.lease.account, holder(tenure.lease.owner))).collect()
+    }
+
+    /// Lets virtual time pass until each of these accounts has one of these holders, and says how much it was.
+    #[track_caller]
+    pub(crate) fn until_held(&self, wanted: &[(&str, &str)]) -> impl Future<Output = Duration> {
+        let caller = std::panic::Location::caller();
+        let wanted: BTreeMap<String, String> =
+            wanted.iter().map(|(account, holder)| ((*account).to_owned(), (*holder).to_owned())).collect();
+        async move {
+            let began = Instant::now();
+            while self.holders().await != wanted {
+                assert!(began.elapsed() < Duration::from_secs(120), "{caller}: {:?}", self.holders().await);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            began.elapsed()
+        }
+    }
+
+    /// How many accounts each holder has.
+    pub(crate) async fn shares(&self) -> BTreeMap<String, usize> {
+        let holders = self.holders().await;
+        let names: BTreeSet<&String> = holders.values().collect();
+        let count = |name: &String| holders.values().filter(|holder| *holder == name).count();
+        names.into_iter().map(|name| (name.clone(), count(name))).collect()
     }
 
     /// Lets the engine panic, once, when it comes to this point.
@@ -135,11 +207,18 @@ impl World {
     }
 
     pub(crate) async fn ask(&self, verb: Command) {
+        self.ask_at(ONLY, verb).await;
+    }
+
+    /// A command that came to this replica, where it is poked if it runs.
+    pub(crate) async fn ask_at(&self, replica: &str, verb: Command) {
         for _ in 0..10 {
             let shift = self.shift().await;
             let (next, events) = command(&shift, verb, &ada(), None, self.clock.now()).unwrap();
-            match self.store.commit(&next, &events, None).await {
-                Ok(()) => return self.poke.poke(),
+            match self.store.commit(&next, &events, None, None).await {
+                Ok(()) => {
+                    return self.running.get(replica).map_or((), |replica| replica.poke.poke());
+                }
                 Err(StoreError::Conflict { .. }) => tokio::task::yield_now().await,
                 Err(error) => panic!("{error}"),
             }

@@ -1,5 +1,10 @@
 //! The engine against worlds in memory, in virtual time.
 
+#![expect(clippy::unwrap_used, reason = "a set-up that fails is a failed test")]
+
 mod harness;
 mod life;
+mod model;
+mod replica;
+mod replicas;
 mod trouble;

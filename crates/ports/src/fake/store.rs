@@ -1,15 +1,20 @@
 //! A store in memory, with the semantics of the real ones, and switches for their faults.
 
+mod lease;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use crossfade_core::{GroupKey, event::Event, report::Report, shift::Shift};
 
+use self::lease::Desk;
 use crate::store::{
-    Filter, IdempotencyKey, Installation, Remembered, Store, StoreError, Stored, expected_version,
+    Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    expected_version,
     row::{KeyRow, number},
 };
 
@@ -20,7 +25,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct Tables {
-    epoch: u64,
+    desk: Desk,
     shifts: BTreeMap<String, Kept>,
     claims: BTreeMap<GroupKey, String>,
     keys: BTreeMap<String, (IdempotencyKey, Remembered)>,
@@ -49,6 +54,11 @@ impl MemoryStore {
         self.lock().lost_answers = writes;
     }
 
+    /// Moves the clock by which leases run; between such moves it is tokio's.
+    pub fn advance(&self, by: Duration) {
+        self.lock().desk.advance(by);
+    }
+
     /// Who the record groups belong to.
     pub fn claims(&self) -> BTreeMap<GroupKey, String> {
         self.lock().claims.clone()
@@ -66,10 +76,8 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn begin_epoch(&self) -> Result<Installation, StoreError> {
-        let mut tables = self.reach()?;
-        tables.epoch += 1;
-        Ok(Installation { id: "11111111111111111111111111111111".to_owned(), epoch: tables.epoch })
+    async fn installation(&self) -> Result<String, StoreError> {
+        self.reach().map(|_| "11111111111111111111111111111111".to_owned())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -88,7 +96,7 @@ impl Store for MemoryStore {
         if tables.shifts.contains_key(&shift.name) {
             return Err(StoreError::Exists(shift.name.clone()));
         }
-        for group in &shift.groups {
+        for group in shift.groups.iter().collect::<BTreeSet<_>>() {
             if let Some(owner) = tables.claims.get(group) {
                 return Err(StoreError::Claimed { group: group.to_string(), owner: owner.clone() });
             }
@@ -105,10 +113,12 @@ impl Store for MemoryStore {
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
+        lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
         let mut tables = self.reach()?;
         let expected = expected_version(shift, events)?;
         tables.refuse_used(key)?;
+        tables.desk.refuse_lost(lease)?;
         let kept =
             tables.shifts.get_mut(&shift.name).ok_or_else(|| StoreError::NotFound(shift.name.clone()))?;
         if kept.stored.shift.version != expected {
@@ -148,13 +158,15 @@ impl Store for MemoryStore {
         Ok(shown.cloned().collect())
     }
 
-    async fn active(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    async fn active(&self) -> Result<Vec<Active>, StoreError> {
         let tables = self.reach()?;
         let shifts = tables.shifts.values().map(|kept| &kept.stored.shift);
-        Ok(shifts
-            .filter(|shift| shift.is_active())
-            .map(|shift| (shift.name.clone(), shift.version))
-            .collect())
+        let active = |shift: &Shift| Active {
+            name: shift.name.clone(),
+            account: shift.plan.account.clone(),
+            version: shift.version,
+        };
+        Ok(shifts.filter(|shift| shift.is_active()).map(active).collect())
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
@@ -162,6 +174,43 @@ impl Store for MemoryStore {
         let kept = tables.shifts.get(name).ok_or_else(|| StoreError::NotFound(name.to_owned()))?;
         let later = kept.events.iter().filter(|event| event.seq > after);
         Ok(later.take(limit as usize).cloned().collect())
+    }
+
+    async fn acquire(
+        &self,
+        account: &str,
+        replica: &str,
+        ttl: Duration,
+        at_least: u64,
+    ) -> Result<Option<Lease>, StoreError> {
+        Ok(self.reach()?.desk.acquire(account, replica, ttl, at_least))
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, StoreError> {
+        Ok(self.reach()?.desk.renew(lease, ttl))
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.reach()?.desk.release(lease);
+        Ok(())
+    }
+
+    async fn leases(&self) -> Result<Vec<Tenure>, StoreError> {
+        Ok(self.reach()?.desk.leases())
+    }
+
+    async fn attend(&self, replica: &Replica, ttl: Duration) -> Result<(), StoreError> {
+        self.reach()?.desk.attend(replica, ttl);
+        Ok(())
+    }
+
+    async fn depart(&self, replica: &str) -> Result<(), StoreError> {
+        self.reach()?.desk.depart(replica);
+        Ok(())
+    }
+
+    async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
+        Ok(self.reach()?.desk.replicas())
     }
 }
 

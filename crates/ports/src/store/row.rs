@@ -11,7 +11,7 @@ use crossfade_core::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{IdempotencyKey, Remembered, StoreError};
+use super::{Active, IdempotencyKey, Remembered, StoreError};
 
 /// What is written of a shift. All but the snapshot is there to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct ShiftRow {
     pub version: i64,
     pub phase: &'static str,
     pub active: bool,
+    pub account: String,
     pub labels: String,
     pub snapshot: String,
     pub created_at: String,
@@ -47,6 +48,14 @@ pub struct EventRow {
     pub hash: String,
 }
 
+/// What is read of a shift that is not over yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveRow {
+    pub name: String,
+    pub account: String,
+    pub version: i64,
+}
+
 /// What is remembered with an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
@@ -63,6 +72,7 @@ impl ShiftRow {
             version: number(shift.version),
             phase: shift.phase.as_str(),
             active: shift.is_active(),
+            account: shift.plan.account.clone(),
             labels: json("shifts", &shift.name, &shift.plan.labels)?,
             snapshot: json("shifts", &shift.name, shift)?,
             created_at: shift.created_at.to_string(),
@@ -154,6 +164,13 @@ impl EventRow {
 
     fn place(&self, shift: &str) -> String {
         format!("{shift}/{}", self.seq)
+    }
+}
+
+impl ActiveRow {
+    pub fn active(self) -> Result<Active, StoreError> {
+        let version = unsigned("shifts", &self.name, self.version)?;
+        Ok(Active { name: self.name, account: self.account, version })
     }
 }
 

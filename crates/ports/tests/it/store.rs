@@ -21,11 +21,11 @@ async fn what_is_unavailable_keeps_what_it_has() {
     store.create(&born, &events, None).await.unwrap();
     store.set_unavailable(true);
     let (started, events) = commanded(&born, Command::Start, 1);
-    let refused = store.commit(&started, &events, None).await;
+    let refused = store.commit(&started, &events, None, None).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })));
     assert!(store.load("www").await.is_err());
     store.set_unavailable(false);
-    store.commit(&started, &events, None).await.unwrap();
+    store.commit(&started, &events, None, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -38,5 +38,16 @@ async fn a_lost_answer_is_a_write_that_was_done() {
     assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
     assert_eq!(store.claims().len(), 1);
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, None).await.unwrap();
+    store.commit(&started, &events, None, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_clock_of_leases_can_be_moved() {
+    let (store, ttl) = (MemoryStore::new(), std::time::Duration::from_secs(15));
+    let lease = store.acquire("default", "a", ttl, 0).await.unwrap().unwrap();
+    store.advance(ttl / 2);
+    assert!(store.renew(&lease, ttl).await.unwrap());
+    store.advance(ttl * 2);
+    assert!(!store.renew(&lease, ttl).await.unwrap());
+    assert!(store.acquire("default", "b", ttl, 0).await.unwrap().is_some());
 }

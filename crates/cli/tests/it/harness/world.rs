@@ -165,6 +165,6 @@ impl World {
 fn source(endpoint: &str) -> String {
     format!(
         "{{ preset: custom, namespace: Playground, dimensions: {{ Endpoint: {endpoint} }}, errors: [Errors], \
-         requests: [Requests], period: 10s }}"
+         requests: [Requests], period: 5s }}"
     )
 }

@@ -1,0 +1,83 @@
+//! What is done for all shifts together, beside their rounds: metrics are read, reports are saved.
+
+use std::time::Duration;
+
+use crossfade_core::report::Report;
+use tokio::time::Instant;
+
+use super::{Driver, Place};
+use crate::evidence::{Wanted, shortest_period, want};
+
+/// Metrics are not asked for more often than this, however short a gate's periods are.
+pub(super) const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
+
+pub(super) enum Chore {
+    MetricsRead,
+    ReportsSaved,
+}
+
+impl Driver {
+    /// Reads what all gates want, in one go. Afterwards every shift gets a round.
+    pub(super) fn read_metrics(&mut self) {
+        let now = self.context.clock.now();
+        let mut wanted = Wanted::new();
+        let mut every = self.context.settings.metrics_every;
+        for place in self.places.values() {
+            // A shift in a round keeps what it wanted: its slot is not here to ask.
+            let Place::Here { slot, .. } = place else { continue };
+            want(&mut wanted, &slot.shift, now);
+            if slot.shift.next_step().is_some()
+                && let Some(period) = shortest_period(&slot.shift).and_then(|p| Duration::try_from(p).ok())
+            {
+                every = every.min(period / 2);
+            }
+        }
+        self.metrics_read_at = Instant::now();
+        self.metrics_at = self.metrics_read_at + every.max(METRICS_AT_MOST_EVERY);
+        if wanted.is_empty() {
+            return;
+        }
+        self.reading = true;
+        let context = self.context.clone();
+        self.chores.spawn(async move {
+            context.evidence.read(wanted, &context.accounts, &*context.clock, &context.vitals).await;
+            Chore::MetricsRead
+        });
+    }
+
+    pub(super) fn save_reports(&mut self) {
+        if self.saving || self.reports.is_empty() {
+            return;
+        }
+        self.saving = true;
+        let reports: Vec<(String, Report)> = std::mem::take(&mut self.reports).into_iter().collect();
+        let context = self.context.clone();
+        self.chores.spawn(async move {
+            if let Err(error) = context.store.put_reports(&reports).await {
+                context.store_failed(&error);
+            }
+            Chore::ReportsSaved
+        });
+    }
+
+    pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
+        match chore {
+            Some(Chore::MetricsRead) => {
+                self.reading = false;
+                for place in self.places.values_mut() {
+                    if let Place::Here { slot, due } = place
+                        && slot.shift.next_step().is_some()
+                    {
+                        *due = Some(Instant::now());
+                    }
+                }
+            }
+            Some(Chore::ReportsSaved) => self.saving = false,
+            None => {
+                tracing::error!("a chore ended in a panic");
+                self.reading = false;
+                self.saving = false;
+            }
+        }
+    }
+}

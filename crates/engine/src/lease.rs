@@ -1,0 +1,170 @@
+//! Leases, from the side of those who hold them.
+//!
+//! # The protocol
+//!
+//! The unit of work is an AWS account, and an account has one lease, a row in the store. Only who holds it runs rounds
+//! for the account's shifts. Any replica takes people's commands: they are commits like any other, and the holder sees
+//! them at its next look at the store, which a poke may hasten.
+//!
+//! **Holding.** A lease lasts [`TTL`] by the database's clock and is renewed every [`RENEW_EVERY`]. Its holder trusts
+//! it for [`DOUBT`] less, counted on its own monotonic clock from the *start* of the attempt that was answered: so its
+//! trust ends before the lease does, however long the answer took and whatever wall clocks say. A process that was
+//! stopped for a while finds its trust gone when it goes on. Doubt is enough: nobody asks why a renewal was not
+//! answered.
+//!
+//! **Commits** name the lease, and the database refuses them once it is lost, whatever the holder believes.
+//!
+//! **Effects** cannot be refused by a database. Trust is checked before each, and waiting for an answer ends with it;
+//! a batch that is on its way even so is refused by Route 53, once anything newer was written: it is a
+//! compare-and-swap over the zone's fences.
+//!
+//! **Epochs.** Each acquisition gets a higher one, which stands in the fences it writes. After a database lost its
+//! newest rows (a failover, a backup) its epochs may come twice; the zones remember better. A round that reads a fence
+//! of this installation with a higher epoch than its own is not the newest owner, or does not look like it: it ends,
+//! and the lease is acquired anew, above what was seen. So the epoch is `max(database, fences seen) + 1` as soon as a
+//! fence matters, without reading every zone beforehand.
+//!
+//! **Going down without the store.** Down needs nothing: with the database down for all, nobody can take a lease over,
+//! and errors must still bring traffic back. So while the store does not answer, a revert or a step back goes on beyond
+//! the trust, where everything else stands still. It only lowers the share, and only as a compare-and-swap with what
+//! this replica itself left: a fence of a higher generation or epoch than it knows means that somebody else goes on
+//! with the shift, and is the end of it (`guard`). It also ends once the store answers that the lease is lost. What
+//! remains is a database that only this replica cannot reach: if a new owner has written nothing yet, this one may
+//! still take the shift back for errors that both see, unless somebody has just decided otherwise over there.
+//!
+//! **Sharing out.** Replicas say in the store that they are there, and for which accounts.
+//!
+//! - A free account is taken at once by who holds least. Others wait a second for each replica that holds less, so
+//!   that one which is hung does not keep an account from being worked on.
+//! - Who holds two more than somebody who could have one gives one up, each second, and leaves it alone for a while.
+//!   So shares come to differ by one at most, and nothing is handed to and fro. If nobody takes it, it is taken back
+//!   and kept.
+//! - An account of active shifts that is in nobody's configuration is taken by anybody, to say so; it is given up for
+//!   a replica that knows it.
+//!
+//! **Leaving.** A daemon that stops ends its rounds, then releases its leases: the next one has them within a second.
+
+mod keeper;
+mod roster;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crossfade_ports::store::Lease;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::keeper::Keeper;
+
+/// How long a lost replica's accounts wait for another one: shorter than a step is observed, longer than a database
+/// takes to fail over its connections or a garbage-collected host to come back.
+pub(crate) const TTL: Duration = Duration::from_secs(15);
+
+/// Two renewals may be lost, and the third still comes in time.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
+
+/// How much of the lease is not trusted: more than two clocks can drift apart in it, or a scheduler can delay a check.
+const DOUBT: Duration = Duration::from_secs(3);
+
+/// No start of an engine comes near this. A fence that says more was not written by one.
+const EPOCH_MAX: u64 = 1 << 53;
+
+/// The accounts of this replica, by name.
+pub(crate) type Holdings = BTreeMap<String, Arc<Holding>>;
+
+/// A lease that this replica got, for as long as it may still count.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    pub(crate) lease: Lease,
+    /// The start of the last attempt that was answered.
+    renewed_at: Mutex<Instant>,
+    over: CancellationToken,
+    /// The highest epoch that was seen in a fence.
+    seen: AtomicU64,
+    /// Wakes the keeper.
+    nudge: Arc<Notify>,
+}
+
+impl Holding {
+    pub(crate) fn new(lease: Lease, attempted_at: Instant, nudge: Arc<Notify>) -> Holding {
+        Holding {
+            lease,
+            renewed_at: Mutex::new(attempted_at),
+            over: CancellationToken::new(),
+            seen: AtomicU64::new(0),
+            nudge,
+        }
+    }
+
+    /// Whether this replica may act on it now.
+    pub(crate) fn is_trusted(&self) -> bool {
+        !self.is_over() && Instant::now() < self.trusted_until()
+    }
+
+    /// Whether it is known to be lost, rather than only in doubt.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+
+    pub(crate) fn trusted_until(&self) -> Instant {
+        self.renewed_at() + (TTL - DOUBT)
+    }
+
+    /// Returns when it is no longer trusted.
+    pub(crate) async fn distrusted(&self) {
+        while self.is_trusted() {
+            tokio::select! {
+                () = sleep_until(self.trusted_until()) => {}
+                () = self.over.cancelled() => {}
+            }
+        }
+    }
+
+    /// The store said that it is lost.
+    pub(crate) fn lose(&self) {
+        self.over.cancel();
+        self.nudge.notify_one();
+    }
+
+    /// Takes note of a fence's epoch. `false` when it is above the lease's, which then is over.
+    pub(crate) fn outranks(&self, epoch: u64) -> bool {
+        if epoch <= self.lease.epoch || epoch > EPOCH_MAX {
+            return true;
+        }
+        tracing::warn!(
+            account.name = self.lease.account,
+            lease.epoch = self.lease.epoch,
+            fence.epoch = epoch,
+            "a fence is newer than the lease"
+        );
+        self.seen.fetch_max(epoch, Ordering::Relaxed);
+        self.lose();
+        false
+    }
+
+    /// What the next lease's epoch has to be above.
+    fn at_least(&self) -> u64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    fn renewed(&self, attempted_at: Instant) {
+        *self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner) = attempted_at;
+    }
+
+    fn renewal_is_due(&self) -> bool {
+        self.renewed_at().elapsed() >= RENEW_EVERY
+    }
+
+    fn renewed_at(&self) -> Instant {
+        *self.renewed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

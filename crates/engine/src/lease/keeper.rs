@@ -1,0 +1,310 @@
+//! Gets leases, renews them, gives them up.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use crossfade_ports::{
+    Clock, Store, StoreError, Vitals,
+    store::{Lease, Replica},
+    vitals::Held,
+};
+use futures::future::{join, join_all};
+use jiff::SignedDuration;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Holding, Holdings, RENEW_EVERY, TTL, roster::Roster};
+
+/// How often it is looked for free accounts: what was released does not wait for longer.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a replica counts as present. Less than a lease by more than the time between two renewals, so that a lost
+/// replica's leases never run out before its presence does, and nobody gives up an account for it.
+const PRESENT: Duration = Duration::from_secs(9);
+
+/// How long what was given up is left to others: they look every second.
+const LEFT_TO_OTHERS: Duration = Duration::from_secs(3);
+
+/// After nobody took what was given up, nothing is given up for so long: whoever should have is not well.
+const KEPT_AFTERWARDS: Duration = Duration::from_secs(60);
+
+/// An answer that takes longer comes too late for two further attempts within the time of trust.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+pub(crate) struct Keeper {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    vitals: Vitals,
+    me: Replica,
+    held: Holdings,
+    published: watch::Sender<Holdings>,
+    /// The accounts of active shifts.
+    worked_on: watch::Receiver<BTreeSet<String>>,
+    /// From when on an account has been free, or is to be taken for free.
+    free_since: BTreeMap<String, Instant>,
+    given_up: BTreeSet<String>,
+    /// Until when nothing is given up.
+    kept_until: Instant,
+    attended_at: Option<Instant>,
+    nudge: Arc<Notify>,
+    looks: u64,
+    /// Whether the store failed at the last look, so that an outage is logged once.
+    troubled: bool,
+}
+
+/// What became of a lease.
+enum Kept {
+    Still,
+    Anew(Arc<Holding>),
+    Lost,
+    /// The store did not answer.
+    Unknown(StoreError),
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        vitals: Vitals,
+        me: Replica,
+        worked_on: watch::Receiver<BTreeSet<String>>,
+    ) -> Keeper {
+        Keeper {
+            store,
+            clock,
+            vitals,
+            me,
+            held: Holdings::new(),
+            published: watch::Sender::default(),
+            worked_on,
+            free_since: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            kept_until: Instant::now(),
+            attended_at: None,
+            nudge: Arc::new(Notify::new()),
+            looks: 0,
+            troubled: false,
+        }
+    }
+
+    pub(crate) fn holdings(&self) -> watch::Receiver<Holdings> {
+        self.published.subscribe()
+    }
+
+    /// Makes it look at once.
+    pub(crate) fn nudge(&self) -> Arc<Notify> {
+        self.nudge.clone()
+    }
+
+    /// Until it is cancelled; then gives up all it holds.
+    pub(crate) async fn run(mut self, done: CancellationToken) {
+        let nudge = self.nudge.clone();
+        loop {
+            tokio::select! {
+                // What was asked of the store and is not waited for has no effect that would not run out by itself.
+                () = done.cancelled() => break,
+                () = self.look() => {}
+            }
+            tokio::select! {
+                () = done.cancelled() => break,
+                () = nudge.notified() => {}
+                () = sleep(self.pause()) => {}
+            }
+        }
+        self.leave().await;
+    }
+
+    async fn look(&mut self) {
+        self.looks += 1;
+        let outcome = async {
+            self.keep().await?;
+            self.publish();
+            self.share_out().await
+        };
+        let outcome = outcome.await;
+        self.publish();
+        if let Err(error) = &outcome
+            && !self.troubled
+        {
+            tracing::warn!(error = %error, "leases cannot be looked after");
+        }
+        self.troubled = outcome.is_err();
+    }
+
+    /// Renews what is due, and gets back what was lost where nobody else has it yet.
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let due: Vec<Arc<Holding>> = self
+            .held
+            .values()
+            .filter(|holding| holding.is_over() || holding.renewal_is_due())
+            .cloned()
+            .collect();
+        let outcomes = join_all(due.iter().map(|holding| self.renew(holding))).await;
+        let mut outcome = Ok(());
+        for (before, kept) in due.iter().zip(outcomes) {
+            let account = &before.lease.account;
+            match kept {
+                Kept::Still => {}
+                Kept::Anew(holding) => {
+                    self.held.insert(account.clone(), holding);
+                }
+                Kept::Lost => {
+                    tracing::warn!(
+                        account.name = account,
+                        lease.epoch = before.lease.epoch,
+                        "the lease is somebody else's"
+                    );
+                    self.held.remove(account);
+                }
+                Kept::Unknown(error) => outcome = Err(error),
+            }
+        }
+        outcome
+    }
+
+    async fn renew(&self, holding: &Holding) -> Kept {
+        if !holding.is_over() {
+            let attempted_at = Instant::now();
+            match answered(self.store.renew(&holding.lease, TTL)).await {
+                Ok(true) => {
+                    holding.renewed(attempted_at);
+                    return Kept::Still;
+                }
+                Ok(false) => holding.lose(),
+                Err(error) => return Kept::Unknown(error),
+            }
+        }
+        match self.acquire(&holding.lease.account, holding.at_least()).await {
+            Ok(Some(holding)) => Kept::Anew(holding),
+            Ok(None) => Kept::Lost,
+            Err(error) => Kept::Unknown(error),
+        }
+    }
+
+    async fn acquire(&self, account: &str, at_least: u64) -> Result<Option<Arc<Holding>>, StoreError> {
+        let attempted_at = Instant::now();
+        let acquired = answered(self.store.acquire(account, &self.me.id, TTL, at_least)).await?;
+        Ok(acquired.map(|lease| {
+            tracing::info!(account.name = account, lease.epoch = lease.epoch, "the lease is held");
+            Arc::new(Holding::new(lease, attempted_at, self.nudge.clone()))
+        }))
+    }
+
+    async fn share_out(&mut self) -> Result<(), StoreError> {
+        if self.attended_at.is_none_or(|at| at.elapsed() >= RENEW_EVERY) {
+            let at = Instant::now();
+            answered(self.store.attend(&self.me, PRESENT)).await?;
+            self.attended_at = Some(at);
+        }
+        let (leases, replicas) = join(answered(self.store.leases()), answered(self.store.replicas())).await;
+        let (leases, replicas) = (leases?, replicas?);
+        for tenure in &leases {
+            if let Some(holding) = self.held.get(&tenure.lease.account)
+                && holding.lease != tenure.lease
+            {
+                holding.lose();
+            }
+        }
+        let mut roster = Roster::new(&self.me, replicas, &leases, &self.worked_on.borrow());
+        self.take(&mut roster).await?;
+        self.give_up_one(&roster).await
+    }
+
+    async fn take(&mut self, roster: &mut Roster) -> Result<(), StoreError> {
+        let free: BTreeSet<String> =
+            roster.free().into_iter().filter(|account| !self.held.contains_key(account)).collect();
+        self.free_since.retain(|account, _| free.contains(account));
+        self.given_up.retain(|account| free.contains(account));
+        for account in free {
+            let since = *self.free_since.entry(account.clone()).or_insert_with(Instant::now);
+            if Instant::now() < since + LOOK_EVERY * roster.before_me(&account) {
+                continue;
+            }
+            if let Some(holding) = self.acquire(&account, 0).await? {
+                roster.taken(&account);
+                if self.given_up.remove(&account) {
+                    self.kept_until = Instant::now() + KEPT_AFTERWARDS;
+                }
+                self.held.insert(account, holding);
+                self.publish();
+            }
+        }
+        Ok(())
+    }
+
+    async fn give_up_one(&mut self, roster: &Roster) -> Result<(), StoreError> {
+        if Instant::now() < self.kept_until {
+            return Ok(());
+        }
+        let surplus = self.held.keys().find(|account| roster.is_surplus(account)).cloned();
+        let Some(holding) = surplus.and_then(|account| self.held.remove(&account)) else { return Ok(()) };
+        let Lease { account, epoch, .. } = &holding.lease;
+        tracing::info!(
+            account.name = account,
+            lease.epoch = epoch,
+            "the lease is given up for another replica"
+        );
+        self.free_since.insert(account.clone(), Instant::now() + LEFT_TO_OTHERS);
+        self.given_up.insert(account.clone());
+        self.publish();
+        holding.lose();
+        answered(self.store.release(&holding.lease)).await
+    }
+
+    /// What cannot be released runs out.
+    async fn leave(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.publish();
+        held.values().for_each(|holding| holding.lose());
+        let releases = held.values().map(|holding| answered(self.store.release(&holding.lease)));
+        let (released, departed) = join(join_all(releases), answered(self.store.depart(&self.me.id))).await;
+        for error in released.into_iter().filter_map(Result::err).chain(departed.err()) {
+            tracing::warn!(error = %error, "a lease was not released; it runs out in {} s", TTL.as_secs());
+        }
+    }
+
+    fn publish(&self) {
+        let same = |one: &Holdings, other: &Holdings| {
+            one.len() == other.len() && one.values().zip(other.values()).all(|(a, b)| Arc::ptr_eq(a, b))
+        };
+        self.published.send_if_modified(|published| {
+            let modified = !same(published, &self.held);
+            published.clone_from(&self.held);
+            modified
+        });
+        metrics::gauge!("crossfade_leases_held").set(self.held.len() as f64);
+        let held = |holding: &Holding| {
+            let left = holding.trusted_until().saturating_duration_since(Instant::now());
+            let left = if holding.is_over() { Duration::ZERO } else { left };
+            let trusted_until = self.clock.now() + SignedDuration::try_from(left).unwrap_or_default();
+            Held { epoch: holding.lease.epoch, trusted_until }
+        };
+        let leases = self.held.iter().map(|(account, holding)| (account.clone(), held(holding))).collect();
+        self.vitals.note(|signs| {
+            signs.replica.clone_from(&self.me.id);
+            signs.leases = leases;
+        });
+    }
+
+    /// A tenth more or less each time, so that replicas that were started together do not ask together for ever.
+    fn pause(&self) -> Duration {
+        let mut hasher = DefaultHasher::new();
+        (&self.me.id, self.looks).hash(&mut hasher);
+        let thousandth = u32::try_from(hasher.finish() % 201).unwrap_or_default();
+        LOOK_EVERY * (900 + thousandth) / 1_000
+    }
+}
+
+async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
+        let what = format!("no answer within {} s", ANSWER_WITHIN.as_secs());
+        Err(StoreError::Unavailable { what, source: None })
+    })
+}

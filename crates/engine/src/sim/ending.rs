@@ -1,0 +1,182 @@
+//! The end of a life: the faults stop, and progress is demanded.
+//!
+//! First, as often as not, a person reverts, once, and the zones must have their baseline weights soon after. Then
+//! somebody looks after the shift as a patient operator would, and it must be completed.
+
+use crossfade_core::{
+    Share,
+    report::headline,
+    shift::{Cause, Command, Phase},
+};
+
+use super::{Due, Sim, stamp};
+
+const MINUTE: i64 = 60_000;
+
+/// How long a revert may take when nothing is in its way: propagation, read back, and a daemon that starts.
+const REVERTED_WITHIN: i64 = 15 * MINUTE;
+
+/// How long a healthy shift may take, over all retries and hold times of any plan here.
+const COMPLETED_WITHIN: i64 = 4 * 24 * 60 * MINUTE;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    Reverted { by: i64 },
+    Completed { by: i64, tries: u32 },
+}
+
+impl Sim {
+    pub(crate) fn calm(&mut self) {
+        let now = self.now;
+        self.note(|| "the faults stop".to_owned());
+        self.swarm.on = false;
+        self.store.down_until = self.store.down_until.min(now);
+        self.traffic.heal(now);
+        self.route53.heal(now);
+        for r in 0..self.replicas.len() {
+            self.replicas[r].offset = 0;
+            self.replicas[r].frozen_until = self.replicas[r].frozen_until.min(now);
+            self.at(now + 1_000, Due::Start { r });
+        }
+        self.announce(None);
+        let by = now + REVERTED_WITHIN;
+        let reverts = self.random.chance(0.5) && self.ask(Command::Revert, "the last person");
+        self.demand = Some(if reverts { Demand::Reverted { by } } else { self.to_be_completed() });
+        self.at(now + MINUTE, Due::Nurse);
+    }
+
+    fn to_be_completed(&self) -> Demand {
+        Demand::Completed { by: self.now + COMPLETED_WITHIN, tries: 0 }
+    }
+
+    /// What has to have happened by now, and has not.
+    pub(crate) fn overdue(&mut self) -> Option<String> {
+        if let Some(defect) = &self.defect {
+            return Some(defect.clone());
+        }
+        let now = self.now;
+        let by = match self.demand? {
+            Demand::Reverted { by } | Demand::Completed { by, .. } if now > by => by,
+            Demand::Reverted { .. } | Demand::Completed { .. } => return None,
+        };
+        let what = match self.demand? {
+            Demand::Reverted { .. } => "a person's revert has not ended at the baseline",
+            Demand::Completed { .. } => "a healthy shift was not completed",
+        };
+        Some(format!(
+            "{what}, {} minutes after everything was well again: {}",
+            (now - by
+                + if matches!(self.demand, Some(Demand::Reverted { .. })) {
+                    REVERTED_WITHIN
+                } else {
+                    COMPLETED_WITHIN
+                })
+                / MINUTE,
+            headline(&self.store.shift, None, stamp(now))
+        ))
+    }
+
+    pub(crate) fn nurse(&mut self) {
+        match self.demand {
+            Some(Demand::Reverted { .. }) if self.is_at_baseline() => {
+                self.tally.reverts_demanded += 1;
+                self.at_rest = true;
+                self.demand = Some(self.to_be_completed());
+            }
+            Some(Demand::Completed { by, tries }) => {
+                let shift = self.store.shift.clone();
+                if matches!(shift.phase, Phase::Completed { .. })
+                    && shift.write.is_none()
+                    && shift.holds_records()
+                {
+                    self.at_rest = true;
+                    self.tally.completions_demanded += 1;
+                    self.done = true;
+                    self.at(self.now, Due::Trouble);
+                    return;
+                }
+                self.demand = Some(Demand::Completed { by, tries: tries + 1 });
+                self.help(tries);
+            }
+            Some(Demand::Reverted { .. }) | None => {}
+        }
+        self.at(self.now + MINUTE, Due::Nurse);
+    }
+
+    fn is_at_baseline(&self) -> bool {
+        let shift = &self.store.shift;
+        let found = shift.groups.iter().map(|group| {
+            let sets = self.route53.zones.get(&group.zone);
+            (
+                group.clone(),
+                sets.map(|sets| crossfade_core::batch::weights_of(sets, group)).unwrap_or_default(),
+            )
+        });
+        matches!(shift.phase, Phase::Reverted { .. })
+            && shift.write.is_none()
+            && shift.baseline_weights() == found.collect()
+    }
+
+    /// What a patient operator would do next.
+    fn help(&mut self, tries: u32) {
+        let shift = self.store.shift.clone();
+        match shift.phase {
+            Phase::Scheduled => {
+                if !self.ask(Command::Start, "the operator") {
+                    self.ask(Command::Resume, "the operator");
+                }
+            }
+            Phase::Reverted { finalized: false, .. } => drop(self.ask(Command::Retry, "the operator")),
+            Phase::Cancelled { .. }
+            | Phase::Completed { finalized: true, .. }
+            | Phase::Reverted { finalized: true, .. } => {
+                if !shift.is_active() && !shift.holds_records() {
+                    self.clear_zone(true);
+                    self.apply_anew();
+                }
+            }
+            Phase::Running { .. } => {
+                // What neither adopting nor reasserting mends is reverted, and tried again.
+                if tries % 20 == 19
+                    && (shift.holds.contains_key(&Cause::Drift) || shift.holds.contains_key(&Cause::Fault))
+                {
+                    self.ask(Command::Revert, "the operator");
+                } else if shift.holds.contains_key(&Cause::Drift) {
+                    let verb = if tries % 2 == 0 { Command::Reassert } else { Command::Adopt };
+                    self.ask(verb, "the operator");
+                } else if shift.holds.values().any(|hold| hold.until_resumed) {
+                    self.ask(Command::Resume, "the operator");
+                } else if shift.holds.contains_key(&Cause::Approval) {
+                    self.ask(Command::Approve, "the operator");
+                } else if shift.landed == Share::ZERO && shift.moved_at.is_some() && shift.holds.is_empty() {
+                    // Nothing flows that a gate could judge.
+                    self.ask(Command::Advance, "the operator");
+                } else if shift.holds.contains_key(&Cause::Dependency) {
+                    self.clear_zone(true);
+                }
+            }
+            Phase::Reverting { .. } => {
+                if tries % 20 == 19 {
+                    self.ask(Command::Revert, "the operator");
+                }
+            }
+            Phase::Completed { .. } => {}
+        }
+    }
+
+    /// What a late or foreign write left at names that belong to nobody is put in order by hand.
+    pub(crate) fn clear_zone(&mut self, fences: bool) {
+        let clouds = self.store.shift.plan.to.len();
+        for (zone, name, types) in super::world::records(&self.store.shift) {
+            let Some(sets) = self.route53.zones.get_mut(&zone) else { continue };
+            let fence = name.fence();
+            sets.retain(|set| set.name != name && (!fences || set.name != fence));
+            for record_type in types {
+                sets.extend(super::world::members(&name.to_string(), &record_type, self.ttl, clouds));
+            }
+            super::route53::sort(sets);
+        }
+        self.follow(self.now);
+        self.note(|| "the operator puts the zone in order".to_owned());
+    }
+}

@@ -1,0 +1,101 @@
+//! People: they start, pause, resume, revert, change their minds, and contradict each other.
+
+use std::sync::Arc;
+
+use crossfade_core::{
+    event::Actor,
+    shift::{Command, command},
+};
+
+use super::{Due, Sim, stamp, store::Refusal, world};
+
+/// How often each verb is tried, of those that are possible.
+const TASTE: [(Command, u64); 13] = [
+    (Command::Start, 60),
+    (Command::Pause { freeze: false }, 10),
+    (Command::Pause { freeze: true }, 4),
+    (Command::Resume, 40),
+    (Command::Advance, 12),
+    (Command::Approve, 40),
+    (Command::StepBack, 8),
+    (Command::Revert, 5),
+    (Command::Cancel, 2),
+    (Command::Retry, 25),
+    (Command::Adopt, 20),
+    (Command::Reassert, 25),
+    (Command::Finalize, 6),
+];
+
+impl Sim {
+    /// Somebody comes along and does something that is possible.
+    pub(crate) fn somebody(&mut self) {
+        if !self.swarm.on {
+            return;
+        }
+        let gap = self.random.gap(self.people_gap);
+        self.at(self.now + gap, Due::Person);
+        if self.store.is_down(self.now) {
+            return;
+        }
+        if !self.store.shift.holds_records() && !self.store.shift.is_active() {
+            return self.apply_anew();
+        }
+        let possible = self.store.shift.possible();
+        let options: Vec<(Command, u64)> =
+            TASTE.into_iter().filter(|(command, _)| possible.contains(&command.verb())).collect();
+        let mut roll = self.random.below(options.iter().map(|(_, taste)| taste).sum::<u64>());
+        for (command, taste) in options {
+            if roll < taste {
+                self.ask(command, "a person");
+                return;
+            }
+            roll -= taste;
+        }
+    }
+
+    /// A person's verb. `false` when it was refused or could not be recorded.
+    pub(crate) fn ask(&mut self, verb: Command, who: &str) -> bool {
+        let now = self.now;
+        let before = self.store.shift.clone();
+        let actor = Actor(who.replace(' ', "-"));
+        let Ok((shift, events)) = command(&before, verb, &actor, Some("because".to_owned()), stamp(now))
+        else {
+            return false;
+        };
+        let shift = Arc::new(shift);
+        let done = self.store.commit(now, &shift, &events, None);
+        if let Err(Refusal::Down | Refusal::LeaseLost | Refusal::Conflict) = done {
+            return false;
+        }
+        self.note(|| {
+            format!(
+                "{who}: {}{}",
+                verb.verb(),
+                if verb == (Command::Pause { freeze: true }) { " --freeze" } else { "" }
+            )
+        });
+        *self.tally.verbs.entry(verb.verb()).or_default() += 1;
+        self.remember_commit(None, before, events, true);
+        self.announce(None);
+        true
+    }
+
+    /// The records belong to nobody: another plan for them.
+    pub(crate) fn apply_anew(&mut self) {
+        self.plans += 1;
+        // Somebody has put the records back to where a plan begins, and forgotten about fences.
+        self.clear_zone(false);
+        let names = world::records(&self.store.shift);
+        let clouds = self.store.shift.plan.to.len();
+        let text = world::plan(&mut self.random, self.plans, &names, self.ttl, clouds);
+        let Some((shift, events)) = world::create(&text, &self.store.shift.groups.clone(), stamp(self.now))
+        else {
+            self.defect = Some("the plan of the simulation is refused".to_owned());
+            return;
+        };
+        self.note(|| format!("a person: apply {}", shift.name));
+        self.store.create(self.now, shift, events);
+        self.checked = 0;
+        self.announce(None);
+    }
+}

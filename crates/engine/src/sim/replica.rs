@@ -1,0 +1,334 @@
+//! A daemon of a run: what it remembers, and its round.
+//!
+//! This mirrors the engine, line for line where order matters: [`Sim::begin_round`] and [`Sim::pass`] are
+//! `round::Context::round` (reload when stale, read back when due, decide, commit before effects, one effect after the
+//! other), [`Sim::commit`] and [`Sim::committed`] are `Context::commit` with its unsaved way down and its reload on a
+//! conflict, [`Sim::next_effect`] is `act::Context::act` with `guard::permits` and the budget, [`Sim::answered_submit`]
+//! is `act::Context::submit`, which forgets the zones, and [`Sim::rest`] is `save_what_is_left` and `plan_read_back`.
+//! Where the engine waits for an answer, a daemon here is busy until the answer's event comes.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use crossfade_core::{
+    batch::Action,
+    decide::{Decision, Effect, Observation, Rules, decide},
+    event::{Actor, Event, Happened},
+    fence::Fence,
+    gate::GateData,
+    shift::{Phase, Purpose, Shift},
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Call, Due, Sim, Then, stamp};
+
+pub(crate) const SOON: i64 = 1_000;
+const READ_BACK_EVERY: i64 = 60_000;
+const PASSES_MAX: u32 = 300;
+const REQUESTS_PER_SECOND: f64 = 5.0;
+
+#[derive(Default)]
+pub(crate) struct Replica {
+    pub(crate) up: bool,
+    /// Rises with every start: answers to an earlier life find nobody.
+    pub(crate) life: u64,
+    /// How wrong its clock is.
+    pub(crate) offset: i64,
+    pub(crate) frozen_until: i64,
+    pub(crate) holding: Option<Holding>,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) busy: bool,
+    /// When it looks again by itself.
+    pub(crate) alarm: Option<i64>,
+    /// What was read of metrics, by gate.
+    pub(crate) evidence: BTreeMap<String, GateData>,
+    pub(crate) metrics_read_at: i64,
+    pub(crate) reads_metrics: bool,
+    pub(crate) keeps_lease: bool,
+    /// A fence was seen with this epoch.
+    pub(crate) seen_epoch: u64,
+    pub(crate) tokens: f64,
+    pub(crate) tokens_at: i64,
+    /// When it lately asked Route 53 for something that was no revert.
+    pub(crate) asked_at: VecDeque<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holding {
+    pub(crate) epoch: u64,
+    pub(crate) trusted_until: i64,
+    pub(crate) over: bool,
+}
+
+pub(crate) struct Slot {
+    pub(crate) shift: Arc<Shift>,
+    pub(crate) seen: Observation,
+    pub(crate) unsaved: Vec<Event>,
+    pub(crate) stale: bool,
+    /// The store has something newer than what a round is working on.
+    pub(crate) again: bool,
+    pub(crate) effects: VecDeque<Effect>,
+    passes: u32,
+}
+
+impl Slot {
+    pub(crate) fn new(shift: Arc<Shift>) -> Slot {
+        Slot {
+            shift,
+            seen: Observation::default(),
+            unsaved: Vec::new(),
+            stale: false,
+            again: false,
+            effects: VecDeque::new(),
+            passes: 0,
+        }
+    }
+
+    fn oldest_read(&self) -> Option<Timestamp> {
+        let reads: Option<Vec<Timestamp>> =
+            self.shift.zones().iter().map(|zone| self.seen.zones.get(zone).map(|read| read.at)).collect();
+        reads?.into_iter().min()
+    }
+}
+
+impl Replica {
+    pub(crate) fn clock(&self, now: i64) -> Timestamp {
+        stamp(now + self.offset)
+    }
+
+    pub(crate) fn is_trusted(&self, now: i64) -> bool {
+        self.holding.is_some_and(|holding| !holding.over && now < holding.trusted_until)
+    }
+
+    /// Takes a request from the budget, or says how long it stays spent.
+    fn take(&mut self, now: i64) -> Result<(), i64> {
+        let refilled = self.tokens + (now - self.tokens_at) as f64 / 1_000.0 * REQUESTS_PER_SECOND;
+        self.tokens = refilled.min(2.0 * REQUESTS_PER_SECOND);
+        self.tokens_at = now;
+        if self.tokens < 1.0 {
+            return Err(200);
+        }
+        self.tokens -= 1.0;
+        self.asked_at.push_back(now);
+        while self.asked_at.front().is_some_and(|at| *at <= now - 10_000) {
+            self.asked_at.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl Sim {
+    pub(crate) fn begin_round(&mut self, r: usize) {
+        let now = self.now;
+        let replica = &mut self.replicas[r];
+        replica.alarm = None;
+        let over = replica.holding.is_none_or(|holding| holding.over);
+        let Some(slot) = &mut replica.slot else { return };
+        if replica.busy || over {
+            return;
+        }
+        slot.passes = 0;
+        if slot.stale {
+            self.call(r, Call::Load { then: Then::Round });
+            return;
+        }
+        let due = slot.oldest_read().is_none_or(|read| {
+            stamp(now + replica.offset).duration_since(read) >= SignedDuration::from_millis(READ_BACK_EVERY)
+        });
+        if is_watched(&slot.shift) && due {
+            slot.effects = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
+            self.next_effect(r, true);
+            return;
+        }
+        self.pass(r);
+    }
+
+    pub(crate) fn pass(&mut self, r: usize) {
+        let now = self.now;
+        let owner = self.owner.clone();
+        let replica = &mut self.replicas[r];
+        let clock = stamp(now + replica.offset);
+        let (Some(slot), Some(holding)) = (&mut replica.slot, replica.holding) else { return };
+        if holding.over {
+            return;
+        }
+        slot.passes += 1;
+        if slot.passes > PASSES_MAX {
+            return self.sleep(r, now + SOON);
+        }
+        let rules = Rules { owner, epoch: holding.epoch, propagation: SignedDuration::from_secs(60) };
+        let Decision { happened, effects, wake, report: _ } = decide(&slot.shift, &slot.seen, &rules, clock);
+        self.decisions += 1;
+        if !happened.is_empty() {
+            return self.commit(r, happened, Then::Pass);
+        }
+        if effects.is_empty() {
+            let wake = wake.map(|(at, _)| at.as_millisecond() - self.replicas[r].offset);
+            return self.rest(r, wake);
+        }
+        slot.effects = effects.into();
+        self.next_effect(r, false);
+    }
+
+    /// Does what is left of the effects, and then decides again. Reading back for its own sake gives up more easily.
+    pub(crate) fn next_effect(&mut self, r: usize, reading_back: bool) {
+        let now = self.now;
+        let trusted = self.replicas[r].is_trusted(now) || self.mutations.trusts_too_long;
+        let replica = &mut self.replicas[r];
+        let over = replica.holding.is_none_or(|holding| holding.over);
+        let epoch = replica.holding.map_or(0, |holding| holding.epoch);
+        let Some(slot) = &mut replica.slot else { return };
+        let Some(effect) = slot.effects.pop_front() else { return self.pass(r) };
+        let permitted = trusted
+            || (!over
+                && is_going_down(&slot.shift)
+                && match &effect {
+                    Effect::Read { .. } | Effect::Ask { .. } => true,
+                    Effect::Submit { batch, .. } => {
+                        let replaced = batch.changes.iter().filter(|change| change.action == Action::Delete);
+                        let mut fences = replaced.filter_map(|change| Fence::decode(&change.set)).peekable();
+                        fences.peek().is_some()
+                            && fences.all(|fence| {
+                                fence.shift == slot.shift.name
+                                    && fence.generation <= slot.shift.generation
+                                    && fence.epoch <= epoch
+                            })
+                    }
+                });
+        if !permitted {
+            slot.effects.clear();
+            return if reading_back { self.pass(r) } else { self.sleep(r, now + SOON) };
+        }
+        let urgent = is_urgent(&slot.shift);
+        if !urgent && let Err(wait) = replica.take(now) {
+            if let Some(slot) = &mut replica.slot {
+                slot.effects.clear();
+            }
+            return if reading_back { self.pass(r) } else { self.sleep(r, now + wait) };
+        }
+        match effect {
+            Effect::Read { zone } => self.call(r, Call::Read { zone, began: now, reading_back }),
+            Effect::Ask { change } => self.call(r, Call::Ask { change }),
+            Effect::Submit { generation, batch } => self.submit(r, generation, batch),
+        }
+    }
+
+    pub(crate) fn commit(&mut self, r: usize, happened: Vec<Happened>, then: Then) {
+        let now = self.now;
+        let replica = &mut self.replicas[r];
+        let clock = stamp(now + replica.offset);
+        let trusted = replica.is_trusted(now) || self.mutations.trusts_too_long;
+        let Some(slot) = &mut replica.slot else { return };
+        let (shift, events) = match slot.shift.after(happened, &Actor::daemon(), None, clock) {
+            Ok(next) => next,
+            Err(error) => {
+                self.defect = Some(format!("a decision does not follow from the state: {error}"));
+                return;
+            }
+        };
+        let down = is_going_down(&shift);
+        if !down && !trusted {
+            return self.not_committed(r, then);
+        }
+        let mut all = slot.unsaved.clone();
+        all.extend(events.iter().cloned());
+        self.call(r, Call::Commit { before: None, shift: Arc::new(shift), all, events, down, then });
+    }
+
+    /// After a commit that was not done, and was not to be done without the store.
+    pub(crate) fn not_committed(&mut self, r: usize, then: Then) {
+        match then {
+            Then::Effects => {
+                if let Some(slot) = &mut self.replicas[r].slot {
+                    slot.seen.zones.clear();
+                }
+                self.next_effect(r, false);
+            }
+            Then::Pass | Then::Round | Then::Rest => self.sleep(r, self.now + SOON),
+        }
+    }
+
+    pub(crate) fn go_on(&mut self, r: usize, then: Then) {
+        match then {
+            Then::Pass => self.pass(r),
+            Then::Effects => self.next_effect(r, false),
+            Then::Round => self.begin_round(r),
+            Then::Rest => self.sleep(r, self.now + 1),
+        }
+    }
+
+    /// Nothing to do for now: save what is left, and plan the next look.
+    fn rest(&mut self, r: usize, wake: Option<i64>) {
+        let now = self.now;
+        let replica = &mut self.replicas[r];
+        let Some(slot) = &mut replica.slot else { return };
+        if !slot.unsaved.is_empty() {
+            let (shift, all) = (slot.shift.clone(), slot.unsaved.clone());
+            return self.call(r, Call::Save { shift, all });
+        }
+        let mut alarm = wake;
+        if is_watched(&slot.shift) {
+            let read = slot.oldest_read().map_or(now, |at| at.as_millisecond() - replica.offset);
+            let due = (read + READ_BACK_EVERY).max(now + SOON);
+            alarm = Some(alarm.map_or(due, |alarm| alarm.min(due)));
+        }
+        let idle = !slot.shift.is_active() && !slot.again;
+        if idle {
+            replica.slot = None;
+            replica.busy = false;
+            return;
+        }
+        match alarm {
+            Some(alarm) => self.sleep(r, alarm.max(now)),
+            None => self.idle(r),
+        }
+    }
+
+    /// Until then, unless something happens before.
+    pub(crate) fn sleep(&mut self, r: usize, until: i64) {
+        let until = until.max(self.now + 1);
+        let replica = &mut self.replicas[r];
+        replica.alarm = Some(until);
+        let life = replica.life;
+        self.at(until, Due::Wake { r, life });
+        self.idle(r);
+    }
+
+    fn idle(&mut self, r: usize) {
+        let now = self.now;
+        let replica = &mut self.replicas[r];
+        replica.busy = false;
+        let Some(slot) = &mut replica.slot else { return };
+        if std::mem::take(&mut slot.again) {
+            slot.stale |= slot.unsaved.is_empty();
+            let life = replica.life;
+            replica.alarm = Some(now);
+            self.at(now, Due::Wake { r, life });
+            return;
+        }
+        if slot.shift.next_step().is_some() && !replica.reads_metrics {
+            replica.reads_metrics = true;
+            let at = now.max(replica.metrics_read_at + 2_000);
+            let life = replica.life;
+            self.at(at, Due::Metrics { r, life });
+        }
+    }
+}
+
+pub(crate) fn is_going_down(shift: &Shift) -> bool {
+    let purpose = shift.write.as_ref().map(|write| write.purpose);
+    matches!(purpose, Some(Purpose::Revert | Purpose::StepBack { .. }))
+        || matches!(shift.phase, Phase::Reverting { .. })
+        || (matches!(shift.phase, Phase::Reverted { .. }) && purpose.is_none())
+}
+
+fn is_watched(shift: &Shift) -> bool {
+    shift.next_step().is_some() && shift.has_written() && shift.write.is_none()
+}
+
+fn is_urgent(shift: &Shift) -> bool {
+    matches!(shift.phase, Phase::Reverting { .. })
+        || shift.write.as_ref().is_some_and(|write| matches!(write.purpose, Purpose::StepBack { .. }))
+}

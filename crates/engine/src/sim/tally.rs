@@ -1,0 +1,179 @@
+//! Figures over many lives, and whether enough was seen for them to mean anything.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use super::fault::{Fault, PLACES, PURPOSES};
+
+/// Sums; those of two lives are added up.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub lives: u64,
+    pub steps: u64,
+    pub decisions: u64,
+    pub millis: u64,
+    /// The part of it in which a shift was under way.
+    pub active_millis: u64,
+    pub evaluations: u64,
+    pub landed: u64,
+    pub refused: u64,
+    /// Commits that were acted on without the store.
+    pub unsaved: u64,
+    pub reverts_demanded: u64,
+    pub completions_demanded: u64,
+    pub faults: BTreeMap<(Fault, &'static str), u64>,
+    pub verbs: BTreeMap<&'static str, u64>,
+    pub events: BTreeMap<String, u64>,
+    pub endings: BTreeMap<&'static str, u64>,
+}
+
+const YEAR_MS: f64 = 365.25 * 24.0 * 3_600_000.0;
+
+impl Tally {
+    pub fn add(&mut self, other: &Tally) {
+        for (sum, more) in [
+            (&mut self.lives, other.lives),
+            (&mut self.steps, other.steps),
+            (&mut self.decisions, other.decisions),
+            (&mut self.millis, other.millis),
+            (&mut self.active_millis, other.active_millis),
+            (&mut self.evaluations, other.evaluations),
+            (&mut self.landed, other.landed),
+            (&mut self.refused, other.refused),
+            (&mut self.unsaved, other.unsaved),
+            (&mut self.reverts_demanded, other.reverts_demanded),
+            (&mut self.completions_demanded, other.completions_demanded),
+        ] {
+            *sum += more;
+        }
+        merge(&mut self.faults, &other.faults);
+        merge(&mut self.verbs, &other.verbs);
+        merge(&mut self.events, &other.events);
+        merge(&mut self.endings, &other.endings);
+    }
+
+    pub fn years(&self) -> f64 {
+        self.millis as f64 / YEAR_MS
+    }
+
+    /// Combinations that were seen too rarely: every fault has to have met every place that it can meet.
+    pub fn gaps(&self, at_least: u64) -> Vec<String> {
+        let mut gaps = Vec::new();
+        for fault in Fault::ALL {
+            for place in places(fault) {
+                let seen = self.faults.get(&(fault, *place)).copied().unwrap_or(0);
+                if seen < at_least {
+                    gaps.push(format!("{fault:?} while {place}: {seen}"));
+                }
+            }
+        }
+        for kind in KINDS {
+            let seen = self.events.get(kind).copied().unwrap_or(0);
+            if seen < at_least {
+                gaps.push(format!("event {kind}: {seen}"));
+            }
+        }
+        gaps
+    }
+
+    /// The figures in words. `seconds` is what they took.
+    pub fn report(&self, seconds: f64) -> String {
+        let mut text = String::new();
+        let minutes = self.millis as f64 / 60_000.0;
+        let active = self.active_millis as f64 / 60_000.0;
+        let mut line = |name: &str, value: String| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name:<28}{value}");
+        };
+        line("lives (seeds)", self.lives.to_string());
+        line(
+            "simulated years",
+            format!(
+                "{:.2}, of them {:.2} with a shift under way",
+                self.years(),
+                self.active_millis as f64 / YEAR_MS
+            ),
+        );
+        line("events of the world", self.steps.to_string());
+        line("decisions", self.decisions.to_string());
+        line("invariants evaluated", self.evaluations.to_string());
+        line("batches landed, refused", format!("{}, {}", self.landed, self.refused));
+        line("commits without the store", self.unsaved.to_string());
+        line(
+            "reverts, completions demanded",
+            format!("{}, {}", self.reverts_demanded, self.completions_demanded),
+        );
+        line("seconds", format!("{seconds:.1}"));
+        line(
+            "µs a simulated minute",
+            format!("{:.2}, {:.2} a minute under way", seconds * 1e6 / minutes, seconds * 1e6 / active),
+        );
+        line("verbs", counted(&self.verbs));
+        line("history", counted(&self.events));
+        for fault in Fault::ALL {
+            let met = self.faults.iter().filter(|((kind, _), _)| *kind == fault);
+            let places: BTreeMap<&str, u64> = met.map(|((_, place), count)| (*place, *count)).collect();
+            line(&format!("{fault:?}"), format!("{} ({})", places.values().sum::<u64>(), counted(&places)));
+        }
+        text
+    }
+}
+
+/// Every kind of event that a history without revised plans can have.
+const KINDS: [&str; 27] = [
+    "started",
+    "paused",
+    "resumed",
+    "advance_requested",
+    "approved",
+    "step_back_requested",
+    "revert_requested",
+    "adopt_requested",
+    "reassert_requested",
+    "retried",
+    "cancelled",
+    "finalized",
+    "baseline_taken",
+    "hold_began",
+    "hold_ended",
+    "gate_failed",
+    "intended",
+    "write_dropped",
+    "accepted",
+    "unanswered",
+    "refused",
+    "in_sync",
+    "confirmed",
+    "found_reverted",
+    "completed",
+    "reverted",
+    "released",
+];
+
+fn places(fault: Fault) -> &'static [&'static str] {
+    if fault.meets_a_batch() {
+        return &PURPOSES;
+    }
+    // Nothing is asked of Route 53 elsewhere, or nothing is committed.
+    if fault == Fault::ReadFails {
+        return &["waiting", "propagating", "settling", "observing"];
+    }
+    if fault == Fault::CommitUnanswered {
+        return &["waiting", "applying", "propagating", "observing", "reverting"];
+    }
+    // A fence, or a baseline, that is not there yet or any more.
+    if matches!(fault, Fault::ForeignFence | Fault::ForeignBaseline) {
+        return &["applying", "propagating", "settling", "observing", "completed", "reverted"];
+    }
+    &PLACES
+}
+
+fn merge<K: Ord + Clone>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *into.entry(key.clone()).or_default() += count;
+    }
+}
+
+fn counted<K: std::fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
+    let parts: Vec<String> = counts.iter().map(|(key, count)| format!("{key} {count}")).collect();
+    parts.join(", ")
+}

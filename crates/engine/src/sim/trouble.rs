@@ -1,0 +1,168 @@
+//! Faults that come by themselves, and where they met the shift.
+
+use crossfade_core::{RecordName, Routing, Weight, batch::members, fence::Fence, shift::Shift};
+
+use super::{
+    Due, Sim,
+    fault::{Fault, place},
+    stamp,
+};
+
+const MINUTE: f64 = 60_000.0;
+
+impl Sim {
+    pub(crate) fn trouble(&mut self) {
+        let Some(fault) = self.swarm.draw(&mut self.random) else { return };
+        let now = self.now;
+        let r = usize::try_from(self.random.below(self.replicas.len() as u64)).unwrap_or(0);
+        let long = self.random.gap(10.0 * MINUTE);
+        match fault {
+            Fault::Crash => {
+                if !self.replicas[r].up {
+                    return;
+                }
+                self.crash(r);
+                let back = if self.random.chance(0.8) { self.random.between(500, 20_000) } else { long };
+                self.at(now + back, Due::Start { r });
+            }
+            Fault::Standstill => self.replicas[r].frozen_until = now + self.random.between(1_000, 60_000),
+            Fault::ClockJump => {
+                let far = self.random.chance(0.2);
+                self.replicas[r].offset = if far {
+                    self.random.between(-600_000, 600_000)
+                } else {
+                    self.random.between(-2_000, 2_000)
+                };
+            }
+            Fault::StoreDown => {
+                self.store.down_until =
+                    now + if self.random.chance(0.7) { self.random.between(500, 30_000) } else { long }
+            }
+            Fault::Failover => {
+                let lost = self.store.fall_back(now - 1_000);
+                self.checked = self.checked.min(self.store.history.len());
+                self.store.down_until = now + self.random.between(1_000, 30_000);
+                self.forgetful_until = self.store.down_until + 15_000;
+                self.announce(None);
+                self.note(|| format!("the database fails over and forgets {lost} events"));
+            }
+            Fault::ForeignWeight | Fault::ForeignDelete | Fault::ForeignFence | Fault::ForeignBaseline => {
+                if !self.foreign(fault) {
+                    return;
+                }
+                self.follow(now + 10_000);
+            }
+            Fault::MetricsError => self.traffic.error_until = now + long,
+            Fault::MetricsMissing => self.traffic.missing_until = now + long,
+            Fault::MetricsLate => self.traffic.late_until = now + long,
+            Fault::MetricsRestated => self.traffic.restated_until = now + long,
+            Fault::BadRelease => {
+                self.traffic.bad_until = now + long;
+                self.traffic.bad_ratio = 0.005 + 0.4 * self.random.unit() * self.random.unit();
+            }
+            Fault::SickTarget => self.traffic.sick_until = now + long,
+            Fault::StaleResolvers => self.traffic.stale_until = now + 4 * long,
+            Fault::ReadFails
+            | Fault::CommitUnanswered
+            | Fault::Throttled
+            | Fault::Busy
+            | Fault::NotSent
+            | Fault::RequestLost
+            | Fault::AnswerLost
+            | Fault::Late
+            | Fault::Stranded
+            | Fault::SlowSync
+            | Fault::ChangeForgotten => return,
+        }
+        self.strike(fault);
+    }
+
+    /// Counts a fault, where the shift is.
+    pub(crate) fn strike(&mut self, fault: Fault) {
+        let at = place(&self.store.shift, stamp(self.now));
+        self.met(fault, at);
+    }
+
+    pub(crate) fn met(&mut self, fault: Fault, at: &'static str) {
+        *self.tally.faults.entry((fault, at)).or_default() += 1;
+        self.note(|| format!("fault: {fault:?} while {at}"));
+    }
+
+    /// Somebody else writes to the zone. `false` when there was nothing to write to.
+    fn foreign(&mut self, fault: Fault) -> bool {
+        let shift = self.store.shift.clone();
+        let Some(group) = shift.groups.first().cloned() else { return false };
+        let roll = self.random.next();
+        let Some(sets) = self.route53.zones.get_mut(&group.zone) else { return false };
+        if fault == Fault::ForeignWeight {
+            let ids: Vec<String> =
+                members(sets, &group).filter_map(|set| set.set_identifier().map(str::to_owned)).collect();
+            let Some(id) = ids.get(usize::try_from(roll % 7).unwrap_or(0) % ids.len().max(1)) else {
+                return false;
+            };
+            set_weight(sets, &group, id, Weight(u8::try_from(roll / 7 % 256).unwrap_or(0)));
+            return true;
+        }
+        if fault == Fault::ForeignDelete {
+            let before = sets.len();
+            // The last one that is left nobody deletes.
+            let count = members(sets, &group).count();
+            let gone = members(sets, &group).nth(usize::try_from(roll % 2).unwrap_or(0)).cloned();
+            sets.retain(|set| count < 2 || Some(set) != gone.as_ref());
+            return sets.len() < before;
+        }
+        if fault == Fault::ForeignFence {
+            let name = group.name.fence();
+            let Some(set) = sets.iter_mut().find(|set| set.name == name) else { return false };
+            match Fence::decode(set) {
+                Some(fence) if roll % 2 == 0 => {
+                    let changed =
+                        Fence { generation: fence.generation + roll % 3, epoch: fence.epoch + 1, ..fence };
+                    *set = changed.record_set(&group.name);
+                }
+                Some(_) | None => sets.retain(|set| set.name != name),
+            }
+            return true;
+        }
+        let Some(baseline) = shift.baseline.as_ref().and_then(|baseline| baseline.get(&group.zone)) else {
+            return false;
+        };
+        let names: Vec<RecordName> = shift.names(&group.zone).into_iter().collect();
+        sets.retain(|set| !names.contains(&set.name));
+        sets.extend(baseline.iter().cloned());
+        super::route53::sort(sets);
+        true
+    }
+
+    /// From then on users get what the first zone says now.
+    pub(crate) fn follow(&mut self, from: i64) {
+        let share = share(&self.store.shift, &self.route53.zones);
+        self.traffic.follow(from, share);
+    }
+}
+
+fn set_weight(
+    sets: &mut [crossfade_core::RecordSet],
+    group: &crossfade_core::GroupKey,
+    id: &str,
+    to: Weight,
+) {
+    for set in sets {
+        if set.name == group.name
+            && set.record_type == group.record_type.as_str()
+            && let Routing::Weighted { set_identifier, weight } = &mut set.routing
+            && set_identifier == id
+        {
+            *weight = to;
+        }
+    }
+}
+
+/// The part of the answers that the `to` side gets, from 0 to 1.
+fn share(shift: &Shift, zones: &super::Zones) -> f64 {
+    let Some(group) = shift.groups.first() else { return 0.0 };
+    let weights = zones.get(&group.zone).map(|sets| crossfade_core::batch::weights_of(sets, group));
+    weights
+        .and_then(|weights| crossfade_core::weights::share_of(&weights, &shift.plan.to))
+        .map_or(0.0, |share| share.percent() / 100.0)
+}

@@ -1,0 +1,192 @@
+//! How a life begins: a plan and its records from the seed, daemons, people, and the faults that will come.
+
+use std::collections::BTreeMap;
+
+use crossfade_core::{
+    GroupKey, RecordName, RecordSet, ZoneId,
+    event::{Actor, Event},
+    plan::{Format, parse},
+    shift::{Shift, create as create_shift},
+};
+use jiff::Timestamp;
+
+use super::{
+    Due, Options, Sim, Swarm,
+    random::{Random, mix},
+    route53::{Route53, member},
+    store::Store,
+    tally::Tally,
+    traffic::Traffic,
+};
+
+/// 2026-12-01T09:00:00Z.
+const BEGINNING: i64 = 1_796_115_600_000;
+const HOUR: i64 = 3_600_000;
+
+impl Sim {
+    /// `None` when the core refuses the simulation's own plan.
+    pub(crate) fn new(seed: u64, options: &Options) -> Option<Sim> {
+        let mut random = Random::new(mix(seed.wrapping_add(0x5eed)));
+        let swarm = Swarm::new(&mut random);
+        let ttl = random.pick(&[10_u32, 60, 60, 300]).unwrap_or(60);
+        let clouds = random.pick(&[1, 2]).unwrap_or(1);
+        let (zones, groups) = zones(&mut random, ttl, clouds);
+        let names: Vec<(ZoneId, RecordName, Vec<String>)> = entries(&groups);
+        let text = plan(&mut random, 1, &names, ttl, clouds);
+        let (shift, events) = create(&text, &groups, super::stamp(BEGINNING))?;
+        let count = options.replicas.unwrap_or_else(|| random.pick(&[1, 1, 2, 2, 3]).unwrap_or(1)).max(1);
+        let requests = 200.0 + 20_000.0 * random.unit() * random.unit();
+        let traffic = Traffic::new(random.next(), requests, 0.002 * random.unit(), i64::from(ttl));
+        let people_gap = 60_000.0 * (5.0 + 400.0 * random.unit() * random.unit());
+        let slowest = random.pick(&[50, 500, 5_000, 9_000]).unwrap_or(500);
+        let mut route53 = Route53::new(zones);
+        route53.ignores_fences = options.mutations.ignores_fences;
+        let mut sim = Sim {
+            now: BEGINNING,
+            began: BEGINNING,
+            queue: BTreeMap::new(),
+            queued: 0,
+            random,
+            swarm,
+            owner: "installation".to_owned(),
+            store: Store::new(shift, events),
+            route53,
+            traffic,
+            replicas: (0..count).map(|_| super::Replica::default()).collect(),
+            mutations: options.mutations,
+            slowest,
+            people_gap,
+            plans: 1,
+            ttl,
+            forgetful_until: 0,
+            demand: None,
+            done: false,
+            commits: Vec::new(),
+            landed: Vec::new(),
+            sent: Vec::new(),
+            checked: 0,
+            intents: Vec::new(),
+            at_rest: false,
+            defect: None,
+            hash: seed,
+            decisions: 0,
+            timeline: options.timeline.then(Vec::new),
+            tally: Tally::default(),
+        };
+        sim.note(|| format!("seed {seed}, {count} daemons, TTL {ttl} s, {text}"));
+        for r in 0..count {
+            sim.at(BEGINNING, Due::Start { r });
+        }
+        sim.at(BEGINNING + 1_000, Due::Person);
+        let gap = sim.random.gap(sim.swarm.gap_ms);
+        sim.at(BEGINNING + gap, Due::Trouble);
+        let length = HOUR * sim.random.between(4, 72);
+        sim.at(BEGINNING + length, Due::Calm);
+        Some(sim)
+    }
+}
+
+/// A plan for these names, drawn anew.
+pub(crate) fn plan(
+    random: &mut Random,
+    number: u32,
+    names: &[(ZoneId, RecordName, Vec<String>)],
+    ttl: u32,
+    clouds: usize,
+) -> String {
+    let count = 2 + random.below(4);
+    let steps: Vec<String> = (1..=count)
+        .map(|step| {
+            let share = if step == count { 100 } else { step * 100 / (count + 1) };
+            if random.chance(0.1) {
+                format!("{{ share: {share}, approval: true }}")
+            } else {
+                share.to_string()
+            }
+        })
+        .collect();
+    let hold = random.pick(&[2, 5, 10, 30, 60]).unwrap_or(10);
+    let bake = random.pick(&[5, 20, 120]).unwrap_or(20);
+    let to = if clouds > 1 { "cloud: 2, cloud-b: 1" } else { "cloud: 1" };
+    let on_fail = random.pick(&["revert", "revert", "step_back", "pause"]).unwrap_or("revert");
+    let from =
+        if random.chance(0.5) { "\n      from: { preset: alb, load_balancer: app/legacy/1 }" } else { "" };
+    let records: Vec<String> = names
+        .iter()
+        .map(|(zone, name, types)| {
+            format!("  - {{ zone: {zone}, name: {name}, types: [{}] }}", types.join(", "))
+        })
+        .collect();
+    let margin = random.pick(&[0, 10, 30]).unwrap_or(30).min(ttl);
+    format!(
+        "name: www-{number}
+records:
+{}
+from: {{ legacy: 1 }}
+to: {{ {to} }}
+ramp: {{ steps: [{}], hold: {hold}m, bake: {bake}m }}
+settle_margin: {margin}s
+gates:
+  - name: errors
+    error_rate:
+      to: {{ preset: alb, load_balancer: app/cloud/1 }}{from}
+    min_requests: 20
+    on_fail: {on_fail}
+",
+        records.join("\n"),
+        steps.join(", "),
+    )
+}
+
+pub(crate) fn create(text: &str, groups: &[GroupKey], now: Timestamp) -> Option<(Shift, Vec<Event>)> {
+    let plan = parse(text, Format::Yaml).ok()?;
+    create_shift(plan, groups.to_vec(), &Actor("a-person".to_owned()), None, now).ok()
+}
+
+/// What the next plan for the same records is made of.
+pub(crate) fn records(shift: &Shift) -> Vec<(ZoneId, RecordName, Vec<String>)> {
+    entries(&shift.groups)
+}
+
+fn entries(groups: &[GroupKey]) -> Vec<(ZoneId, RecordName, Vec<String>)> {
+    let mut entries: Vec<(ZoneId, RecordName, Vec<String>)> = Vec::new();
+    for group in groups {
+        let record_type = group.record_type.as_str().to_owned();
+        match entries.iter_mut().find(|(zone, name, _)| *zone == group.zone && *name == group.name) {
+            Some((_, _, types)) => types.push(record_type),
+            None => entries.push((group.zone.clone(), group.name.clone(), vec![record_type])),
+        }
+    }
+    entries
+}
+
+/// A group as it is before anything is moved.
+pub(crate) fn members(name: &str, record_type: &str, ttl: u32, clouds: usize) -> Vec<RecordSet> {
+    let all = [("cloud", 0), ("cloud-b", 0), ("legacy", 100)].into_iter();
+    let named = all.filter(|(id, _)| clouds > 1 || *id != "cloud-b");
+    named.map(|(id, weight)| member(name, record_type, id, weight, ttl)).collect()
+}
+
+/// One or two zones, with one or two names of one or two types.
+fn zones(random: &mut Random, ttl: u32, clouds: usize) -> (super::Zones, Vec<GroupKey>) {
+    let mut zones = BTreeMap::new();
+    let mut groups = Vec::new();
+    for zone in 0..random.pick(&[1, 1, 1, 2]).unwrap_or(1) {
+        let id = ZoneId::new(&format!("Z{zone}"));
+        let mut sets = Vec::new();
+        let names = if random.chance(0.25) {
+            &["api.example.com", "www.example.com"][..]
+        } else {
+            &["www.example.com"][..]
+        };
+        let types = if random.chance(0.25) { &["A", "AAAA"][..] } else { &["A"][..] };
+        for name in names {
+            for record_type in types {
+                sets.extend(members(name, record_type, ttl, clouds));
+                groups.extend(GroupKey::try_from(format!("{id}/{name}/{record_type}")).ok());
+            }
+        }
+        zones.insert(id, sets);
+    }
+    (zones, groups)
+}

@@ -1,0 +1,60 @@
+//! LISTEN and NOTIFY: a hint that something was changed, so that another replica need not wait for its next poll.
+//!
+//! Without a payload, outside the writing transaction and never relied upon: a notification inside a transaction takes
+//! a lock that all committing sessions share, and a transaction pooler forgets who listens.
+
+use std::time::Duration;
+
+use crossfade_ports::StoreError;
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
+
+use crate::error::StoreErrorExt;
+
+const CHANNEL: &str = "crossfade";
+
+/// Between attempts to listen. Until then there is polling.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// A hint that takes longer comes too late to be one.
+const ANNOUNCE_WITHIN: Duration = Duration::from_millis(500);
+
+pub(crate) async fn announce(pool: &PgPool) {
+    let announced = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(pool);
+    // Nobody waits for it: whoever does not hear it polls.
+    let _ = tokio::time::timeout(ANNOUNCE_WITHIN, announced).await;
+}
+
+/// Listens at a URL that leads to the server itself, and says `Ok` whenever somebody says that something was changed,
+/// `Err` whenever it cannot listen for the time being. A hint: it may be lost. Never ends by itself.
+///
+/// Not through a transaction pooler: it would go on listening for whoever gets the session next.
+pub async fn watch(url: &str, heard: impl Fn(Result<(), StoreError>)) {
+    loop {
+        let Err(error) = listen(url, &heard).await;
+        heard(Err(error));
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+}
+
+async fn listen(
+    url: &str,
+    heard: impl Fn(Result<(), StoreError>),
+) -> Result<std::convert::Infallible, StoreError> {
+    let options = crate::options(url)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(AGAIN_AFTER)
+        .connect_with(options)
+        .await
+        .store_error()?;
+    let mut listener = PgListener::connect_with(&pool).await.store_error()?;
+    listener.listen(CHANNEL).await.store_error()?;
+    loop {
+        // `None` is a connection that was lost: it is made again, and something may have been missed.
+        let _ = listener.try_recv().await.store_error()?;
+        heard(Ok(()));
+    }
+}
