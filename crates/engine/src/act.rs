@@ -140,8 +140,7 @@ impl Context {
                 }
             }
         };
-        self.record(slot, happened).await;
-        Acted::Done
+        self.record(slot, happened).await
     }
 }
 

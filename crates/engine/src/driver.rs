@@ -23,7 +23,7 @@ use self::chores::{Chore, METRICS_AT_MOST_EVERY};
 use crate::{
     Engine,
     budget::Budgets,
-    evidence::Evidence,
+    evidence::{Evidence, Wanted, want},
     lease::{Holding, Holdings, Keeper},
     round::Context,
     slot::Slot,
@@ -74,10 +74,12 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
             let alarm = driver.alarm();
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                () = poke.poked() => {
-                    driver.scan_at = Instant::now();
-                    // It may have been about a lease.
-                    nudge.notify_one();
+                names = poke.poked() => {
+                    if !driver.look_at(&names) {
+                        driver.scan_at = Instant::now();
+                        // It may have been about a lease.
+                        nudge.notify_one();
+                    }
                 }
                 Ok(()) = driver.held.changed() => driver.sort_out(),
                 Some(done) = driver.rounds.join_next() => driver.returned(done.ok()),
@@ -114,7 +116,14 @@ enum Place {
     /// Here until it is due.
     Here { slot: Box<Slot>, due: Option<Instant> },
     /// In a round. `again` when something happened meanwhile that asks for another one.
-    Away { version: u64, outdated: Arc<Notify>, again: bool },
+    Away {
+        version: u64,
+        outdated: Arc<Notify>,
+        again: bool,
+        /// What its gates want to be read: a round that waits for a silent store must not keep its metrics from being
+        /// read.
+        wants: Wanted,
+    },
 }
 
 impl Driver {
@@ -169,7 +178,9 @@ impl Driver {
                     slot.stale = true;
                     *due = Some(Instant::now());
                 }
-                Some(Place::Away { version: left_at, outdated, again }) if *left_at != version && !*again => {
+                Some(Place::Away { version: left_at, outdated, again, .. })
+                    if *left_at != version && !*again =>
+                {
                     *again = true;
                     outdated.notify_one();
                 }
@@ -177,6 +188,21 @@ impl Driver {
             }
         }
         metrics::gauge!("crossfade_shifts_active").set(self.places.len() as f64);
+    }
+
+    /// Gives these shifts a round each. `false` when that is not all there is to do: one is not here, or none was named.
+    fn look_at(&mut self, names: &BTreeSet<String>) -> bool {
+        let mut all = !names.is_empty();
+        for name in names {
+            match self.places.get_mut(name) {
+                Some(Place::Here { slot, due }) if slot.unsaved.is_empty() => {
+                    slot.stale = true;
+                    *due = Some(Instant::now());
+                }
+                Some(Place::Here { .. } | Place::Away { .. }) | None => all = false,
+            }
+        }
+        all
     }
 
     /// Leaves the shifts of accounts that are another replica's now, and goes on with those that are this one's again.
@@ -221,8 +247,14 @@ impl Driver {
             if due.is_none_or(|due| due > now) {
                 continue;
             }
-            let away =
-                Place::Away { version: slot.shift.version, outdated: slot.outdated.clone(), again: false };
+            let mut wants = Wanted::new();
+            want(&mut wants, &slot.shift, self.context.clock.now());
+            let away = Place::Away {
+                version: slot.shift.version,
+                outdated: slot.outdated.clone(),
+                again: false,
+                wants,
+            };
             let Place::Here { mut slot, .. } = std::mem::replace(place, away) else { continue };
             let context = self.context.clone();
             self.rounds.spawn(async move {

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use crossfade_core::{
@@ -158,8 +159,7 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
             let from = Timestamp::from_second(aligned).unwrap_or(from);
             for query in queries(source) {
                 let key = Key { account: shift.plan.account.clone(), query };
-                let since = wanted.entry(key).or_insert(from);
-                *since = (*since).min(from);
+                merge(wanted, &Wanted::from([(key, from)]));
             }
         }
     }
@@ -170,9 +170,17 @@ fn oldest_kept(query: &MetricQuery, now: Timestamp) -> Timestamp {
     if query.period_seconds < 60 { now - SHORT_PERIODS_KEPT } else { Timestamp::MIN }
 }
 
-/// The shortest period among a shift's gates.
-pub(crate) fn shortest_period(shift: &Shift) -> Option<SignedDuration> {
-    shift.plan.gates.iter().flat_map(sources).map(Source::period).min()
+/// Adds what others want.
+pub(crate) fn merge(wanted: &mut Wanted, more: &Wanted) {
+    for (key, from) in more {
+        let since = wanted.entry(key.clone()).or_insert(*from);
+        *since = (*since).min(*from);
+    }
+}
+
+/// The shortest period in which anything is wanted.
+pub(crate) fn shortest_period(wanted: &Wanted) -> Option<Duration> {
+    wanted.keys().map(|key| Duration::from_secs(u64::from(key.query.period_seconds))).min()
 }
 
 fn sources(gate: &Gate) -> impl Iterator<Item = &Source> {

@@ -25,6 +25,7 @@ mod round;
 #[cfg(feature = "simulator")]
 pub mod sim;
 mod slot;
+mod telling;
 
 use std::{sync::Arc, time::Duration};
 

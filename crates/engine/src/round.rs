@@ -10,7 +10,9 @@ use crossfade_core::{
 use crossfade_ports::{Accounts, Clock, Store, StoreError, Vitals};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{Point, Probe, Settings, act::Acted, budget::Budgets, evidence::Evidence, slot::Slot};
+use crate::{
+    Point, Probe, Settings, act::Acted, budget::Budgets, evidence::Evidence, slot::Slot, telling::tell,
+};
 
 /// What all rounds share.
 pub(crate) struct Context {
@@ -112,13 +114,16 @@ impl Context {
     }
 
     /// Records what happened to a shift, as the daemon's own doing.
-    pub(crate) async fn record(&self, slot: &mut Slot, happened: Vec<Happened>) {
+    pub(crate) async fn record(&self, slot: &mut Slot, happened: Vec<Happened>) -> Acted {
         // What Route 53 answered can be found out again: the fence has it.
         let now = self.clock.now();
         match self.commit(slot, happened, now).await {
             Committed::Failed | Committed::Lost => slot.forget_zones(),
-            Committed::Done | Committed::Unsaved | Committed::Reloaded => {}
+            // Somebody has paused or reverted: the rest of a step no longer follows.
+            Committed::Reloaded => return Acted::Outdated,
+            Committed::Done | Committed::Unsaved => {}
         }
+        Acted::Done
     }
 
     async fn commit(&self, slot: &mut Slot, happened: Vec<Happened>, now: Timestamp) -> Committed {
@@ -142,7 +147,7 @@ impl Context {
         match self.store.commit(&shift, &all, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();
-                self.committed(&events);
+                self.committed(&shift.name, &events);
                 slot.unsaved.clear();
                 slot.shift = shift;
                 Committed::Done
@@ -250,17 +255,11 @@ impl Context {
         SignedDuration::try_from(self.settings.read_back_every).unwrap_or(SignedDuration::MAX)
     }
 
-    fn committed(&self, events: &[Event]) {
+    fn committed(&self, shift: &str, events: &[Event]) {
         for event in events {
-            match &event.what {
-                Happened::Intended { generation, share, .. } => {
-                    tracing::info!(write.generation = generation, share = %share, "a write is intended");
-                    self.probe.at(Point::IntentCommitted);
-                }
-                Happened::Accepted { .. } => self.probe.at(Point::AcceptedCommitted),
-                Happened::InSync { .. } => self.probe.at(Point::InSyncCommitted),
-                Happened::Confirmed { .. } => self.probe.at(Point::ConfirmedCommitted),
-                _ => {}
+            tell(shift, event);
+            if let Some(point) = point_after(&event.what) {
+                self.probe.at(point);
             }
         }
     }
@@ -281,6 +280,21 @@ impl Context {
                 tracing::info!("the store answers again");
             }
         });
+    }
+}
+
+/// The point that a commit of this event ends at.
+fn point_after(what: &Happened) -> Option<Point> {
+    if matches!(what, Happened::Intended { .. }) {
+        Some(Point::IntentCommitted)
+    } else if matches!(what, Happened::Accepted { .. }) {
+        Some(Point::AcceptedCommitted)
+    } else if matches!(what, Happened::InSync { .. }) {
+        Some(Point::InSyncCommitted)
+    } else if matches!(what, Happened::Confirmed { .. }) {
+        Some(Point::ConfirmedCommitted)
+    } else {
+        None
     }
 }
 

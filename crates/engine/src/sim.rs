@@ -62,6 +62,8 @@ pub struct Mutations {
     pub ignores_fences: bool,
     /// A lease is trusted for as long as nobody says otherwise, and the store does not ask for it.
     pub trusts_too_long: bool,
+    /// The store compares the version before a commit, and not the hash of the event it stands for.
+    pub compares_versions_only: bool,
 }
 
 /// How a life ended.
@@ -202,7 +204,9 @@ impl Sim {
         match due {
             Due::Arrive { r, life, call } => self.arrive(r, life, *call),
             Due::Answer { r, life, answer } if self.lives(r, life) => self.answer(r, *answer),
-            Due::Wake { r, life } if self.lives(r, life) && self.replicas[r].alarm == Some(self.now) => {
+            Due::Wake { r, life }
+                if self.lives(r, life) && self.replicas[r].alarm.is_some_and(|alarm| alarm <= self.now) =>
+            {
                 self.begin_round(r)
             }
             Due::Look { r, life } if self.lives(r, life) => self.look(r),

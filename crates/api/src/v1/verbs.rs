@@ -10,7 +10,7 @@ use axum::{
 };
 use crossfade_core::{
     event::{Actor, Event},
-    shift::{self, Command},
+    shift::{self, Command, Shift},
 };
 use crossfade_ports::{
     StoreError,
@@ -79,24 +79,25 @@ pub(super) async fn carry_out(
     mut read: Option<Stored>,
     asked: &Asked,
 ) -> Result<Taken, Problem> {
-    for _ in 0..ATTEMPTS {
-        if let Some(earlier) =
-            once::recall(app, asked.key.as_ref()).await.map_err(|e| refusal(e, asked, None))?
+    for attempt in 0..ATTEMPTS {
+        // A repeat is refused by the shift's state or meets its own key: before that, nobody need ask about it.
+        if attempt > 0
+            && let Some(taken) = earlier(app, asked).await?
         {
-            return Ok(Taken { events: earlier.events, stored: earlier.stored });
+            return Ok(taken);
         }
         let stored = match read.take() {
             Some(stored) => Some(stored),
             None => app.store.load(name).await.map_err(|error| refusal(error, asked, None))?,
         };
         let Stored { shift, report } = stored.ok_or_else(|| Problem::no_such_shift(name))?;
-        expected(&shift, asked.if_match.as_ref())?;
-        let now = app.clock.now();
-        let (after, events) = shift::command(&shift, asked.command, &asked.actor, asked.reason.clone(), now)
-            .map_err(|error| Problem::of_transition(error, &shift))?;
+        let (after, events) = match transition(app, &shift, asked) {
+            Ok(next) => next,
+            Err(problem) => return earlier(app, asked).await?.ok_or(problem),
+        };
         match app.store.commit(&after, &events, asked.key.as_ref(), None).await {
             Ok(()) => {
-                app.poke.poke();
+                app.poke.poke_at(&after.name);
                 log(&after, asked);
                 return Ok(Taken { events, stored: Stored { shift: after, report } });
             }
@@ -108,8 +109,20 @@ pub(super) async fn carry_out(
     Err(refusal(StoreError::Conflict { shift: name.to_owned(), expected: 0 }, asked, None))
 }
 
+fn transition(app: &App, shift: &Shift, asked: &Asked) -> Result<(Shift, Vec<Event>), Problem> {
+    expected(shift, asked.if_match.as_ref())?;
+    shift::command(shift, asked.command, &asked.actor, asked.reason.clone(), app.clock.now())
+        .map_err(|error| Problem::of_transition(error, shift))
+}
+
+/// What this very request did before.
+async fn earlier(app: &App, asked: &Asked) -> Result<Option<Taken>, Problem> {
+    let earlier = once::recall(app, asked.key.as_ref()).await.map_err(|error| refusal(error, asked, None))?;
+    Ok(earlier.map(|earlier| Taken { events: earlier.events, stored: earlier.stored }))
+}
+
 /// Refuses when the sender decided on a version that is no longer there.
-pub(super) fn expected(shift: &shift::Shift, if_match: Option<&Tags>) -> Result<(), Problem> {
+pub(super) fn expected(shift: &Shift, if_match: Option<&Tags>) -> Result<(), Problem> {
     match if_match {
         Some(tags) if !tags.matches(shift.version) => {
             let detail = format!("Shift {} is at version {}; nothing was done.", shift.name, shift.version);
@@ -154,7 +167,7 @@ fn refusal(error: StoreError, asked: &Asked, shift: Option<&shift::Shift>) -> Pr
     if asked.command == Command::Revert { problem.with_way_around(shift) } else { problem }
 }
 
-fn log(shift: &shift::Shift, asked: &Asked) {
+fn log(shift: &Shift, asked: &Asked) {
     let verb = asked.command.verb();
     tracing::info!(
         shift.name = %shift.name, shift.version, verb, actor = %asked.actor.0, reason = asked.reason, "verb taken"

@@ -49,7 +49,7 @@ fn cases() -> Vec<(Plan, &'static str, &'static str)> {
         (
             records("{ zone: example.com, name: plain.example.com, types: [A] }"),
             "plain.example.com A is a simple record, without weights",
-            "turn it into weighted records",
+            "create a weighted record for each side",
         ),
         (
             records("{ zone: example.com, name: two.example.com, types: [A, AAAA] }"),

@@ -89,10 +89,12 @@ impl Look<'_> {
                 return Verge::Happen(applied(self.shift, generation, zone, None));
             }
             // The number was used before, by a history that a restored database has lost.
-            Stamp::Ours { generation: found } if found >= generation && !Self::is_strict(write) => {
+            Stamp::Ours { .. } | Stamp::Mixed
+                if self.newest_write(zone, &listed) >= generation && !Self::is_strict(write) =>
+            {
                 let (share, weights) = (write.share, write.weights.clone());
                 return Verge::Happen(vec![Happened::Intended {
-                    generation: found + 1,
+                    generation: self.newest_write(zone, &listed) + 1,
                     purpose: write.purpose,
                     share,
                     weights,

@@ -51,6 +51,15 @@ impl Look<'_> {
         if stamps.all(|stamp| stamp == first) { first } else { Stamp::Mixed }
     }
 
+    /// The highest number of a write that a fence of this shift shows; 0 when none does.
+    pub(super) fn newest_write(&self, zone: &ZoneId, listed: &[RecordSet]) -> u64 {
+        let names = self.shift.names(zone);
+        let fences = names.iter().filter_map(|name| Fence::decode(fence::find(listed, name)?));
+        let ours =
+            fences.filter(|fence| fence.owner == self.rules.owner && fence.shift == self.shift.name);
+        ours.map(|fence| fence.generation).max().unwrap_or(0)
+    }
+
     /// How a zone differs from how the shift left it; empty when it does not.
     pub(super) fn differences(&self, zone: &ZoneId, listed: &[RecordSet], known: &Known) -> Vec<String> {
         let mut differences = Vec::new();

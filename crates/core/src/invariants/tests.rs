@@ -131,7 +131,7 @@ fn each_wrong_batch_is_told_by_its_number() {
     let fenced = |generation| [before(), vec![fence(generation)]].concat();
     refutes(3, landed(fenced(0), before()));
     refutes(4, landed(fenced(2), vec![member("cloud", 1), member("legacy", 9), fence(1)]));
-    let late = landed(before(), vec![member("cloud", 1), member("legacy", 9), fence(1)]);
+    let late = landed(fenced(0), vec![member("cloud", 1), member("legacy", 9), fence(1)]);
     refutes(5, Landed { over: Some("cancelled"), ..late });
     let unsaved = landed(before(), vec![member("cloud", 1), member("legacy", 9), fence(1)]);
     refutes(7, Landed { saved: false, ..unsaved });

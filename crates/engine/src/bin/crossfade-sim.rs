@@ -9,7 +9,7 @@ use crossfade_engine::sim::{Life, Options, Tally, live};
 
 const USAGE: &str =
     "crossfade-sim [--seed N | --seeds A..B | --for 5m] [--replicas N] [--verbose] [--at-least N]
-              [--ignores-fences] [--trusts-too-long]";
+              [--ignores-fences] [--trusts-too-long] [--compares-versions-only]";
 
 struct Asked {
     seeds: std::ops::Range<u64>,
@@ -90,6 +90,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--verbose" => asked.options.timeline = true,
             "--ignores-fences" => asked.options.mutations.ignores_fences = true,
             "--trusts-too-long" => asked.options.mutations.trusts_too_long = true,
+            "--compares-versions-only" => asked.options.mutations.compares_versions_only = true,
             other => return Err(format!("what is {other:?}?")),
         }
     }

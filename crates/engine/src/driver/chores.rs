@@ -6,7 +6,7 @@ use crossfade_core::report::Report;
 use tokio::time::Instant;
 
 use super::{Driver, Place};
-use crate::evidence::{Wanted, shortest_period, want};
+use crate::evidence::{Wanted, merge, shortest_period, want};
 
 /// Metrics are not asked for more often than this, however short a gate's periods are.
 pub(super) const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
@@ -21,22 +21,17 @@ impl Driver {
     pub(super) fn read_metrics(&mut self) {
         let now = self.context.clock.now();
         let mut wanted = Wanted::new();
-        let mut every = self.context.settings.metrics_every;
         for place in self.places.values() {
-            // A shift in a round keeps what it wanted: its slot is not here to ask.
-            let Place::Here { slot, .. } = place else { continue };
-            want(&mut wanted, &slot.shift, now);
-            if slot.shift.next_step().is_some()
-                && let Some(period) = shortest_period(&slot.shift).and_then(|p| Duration::try_from(p).ok())
-            {
-                every = every.min(period / 2);
+            match place {
+                Place::Here { slot, .. } => want(&mut wanted, &slot.shift, now),
+                Place::Away { wants, .. } => merge(&mut wanted, wants),
             }
         }
+        let every = shortest_period(&wanted).map_or(self.context.settings.metrics_every, |period| {
+            self.context.settings.metrics_every.min(period / 2)
+        });
         self.metrics_read_at = Instant::now();
         self.metrics_at = self.metrics_read_at + every.max(METRICS_AT_MOST_EVERY);
-        if wanted.is_empty() {
-            return;
-        }
         self.reading = true;
         let context = self.context.clone();
         self.chores.spawn(async move {

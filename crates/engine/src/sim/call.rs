@@ -322,7 +322,12 @@ impl Sim {
                 slot.shift = shift;
                 self.go_on(r, then);
             }
-            Err(Refusal::Conflict) => self.call(r, Call::Load { then }),
+            Err(Refusal::Conflict) => {
+                // Somebody has paused or reverted: the rest of a step no longer follows.
+                slot.effects.clear();
+                let then = if then == Then::Effects { Then::Pass } else { then };
+                self.call(r, Call::Load { then });
+            }
             Err(Refusal::LeaseLost) => {
                 self.lose(r);
                 match then {

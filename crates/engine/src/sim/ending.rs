@@ -63,6 +63,14 @@ impl Sim {
             Demand::Reverted { .. } => "a person's revert has not ended at the baseline",
             Demand::Completed { .. } => "a healthy shift was not completed",
         };
+        for r in 0..self.replicas.len() {
+            let replica = &self.replicas[r];
+            let (up, busy, holding, alarm) = (replica.up, replica.busy, replica.holding, replica.alarm);
+            let slot = replica.slot.is_some();
+            self.note(|| {
+                format!("daemon {r}: up {up}, busy {busy}, slot {slot}, {holding:?}, alarm {alarm:?}")
+            });
+        }
         Some(format!(
             "{what}, {} minutes after everything was well again: {}",
             (now - by
@@ -136,6 +144,14 @@ impl Sim {
                 }
             }
             Phase::Running { .. } => {
+                // Groups that were adopted apart from each other, and what nobody thought of, begin again.
+                if tries % 400 == 399 {
+                    self.ask(Command::Revert, "the operator");
+                    return;
+                }
+                if tries % 100 == 99 && !shift.may_have_written() {
+                    return self.clear_zone(true);
+                }
                 // What neither adopting nor reasserting mends is reverted, and tried again.
                 if tries % 20 == 19
                     && (shift.holds.contains_key(&Cause::Drift) || shift.holds.contains_key(&Cause::Fault))

@@ -89,9 +89,7 @@ impl Sim {
                 replica.reads_metrics = false;
                 self.look_soon(r, 1);
             }
-            Some(slot)
-                if slot.shift.version != shift.version && (replica.busy || slot.unsaved.is_empty()) =>
-            {
+            Some(slot) if slot.shift.head != shift.head && (replica.busy || slot.unsaved.is_empty()) => {
                 if replica.busy {
                     slot.again = true;
                 } else {

@@ -73,6 +73,7 @@ impl Sim {
             timeline: options.timeline.then(Vec::new),
             tally: Tally::default(),
         };
+        sim.store.compares_versions_only = options.mutations.compares_versions_only;
         sim.note(|| format!("seed {seed}, {count} daemons, TTL {ttl} s, {text}"));
         for r in 0..count {
             sim.at(BEGINNING, Due::Start { r });

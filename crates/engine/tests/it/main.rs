@@ -7,4 +7,5 @@ mod life;
 mod model;
 mod replica;
 mod replicas;
+mod simulated;
 mod trouble;
