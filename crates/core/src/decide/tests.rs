@@ -732,3 +732,16 @@ fn a_number_that_a_lost_history_has_used_is_not_taken_for_applied() {
     world.check("reverted", 0.0, &[]);
     assert_eq!(world.weights(), BTreeMap::from([("cloud".to_owned(), 0), ("legacy".to_owned(), 100)]));
 }
+
+#[test]
+fn records_that_were_given_back_are_looked_at_again() {
+    let mut world = World::started();
+    let (owner, shift, baseline) = ("elsewhere".to_owned(), "other".to_owned(), BTreeMap::new());
+    let fence = Fence { owner, shift, generation: 4, epoch: 1, baseline };
+    world.zone.push(fence.record_set(&RecordName::new("www.example.com")));
+    world.settle();
+    world.check("running", 0.0, &[Cause::Dependency]);
+    world.zone.retain(|set| Fence::decode(set).is_none());
+    world.pass(2);
+    world.check("running", 10.0, &[]);
+}

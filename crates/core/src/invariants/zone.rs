@@ -4,6 +4,7 @@ use super::{Landed, World};
 use crate::{
     RecordSet,
     batch::{Action, members, weights_of},
+    event::Happened,
     fence,
     shift::{Phase, Purpose},
 };
@@ -72,6 +73,12 @@ pub(super) fn i3(world: &World<'_>) -> Result<(), String> {
                 "write {} removed a fence, and nobody had given the records up",
                 landed.generation
             ));
+        }
+    }
+    for commit in world.commits {
+        let taken = commit.events.iter().any(|event| matches!(event.what, Happened::BaselineTaken { .. }));
+        if taken && commit.before.baseline.is_some() {
+            return Err("the baseline was taken a second time".to_owned());
         }
     }
     Ok(())

@@ -89,7 +89,10 @@ impl Sim {
                 replica.reads_metrics = false;
                 self.look_soon(r, 1);
             }
-            Some(slot) if slot.shift.head != shift.head && (replica.busy || slot.unsaved.is_empty()) => {
+            Some(slot)
+                if is_newer(&slot.shift, &shift, self.mutations.compares_versions_only)
+                    && (replica.busy || slot.unsaved.is_empty()) =>
+            {
                 if replica.busy {
                     slot.again = true;
                 } else {
@@ -197,4 +200,9 @@ impl Sim {
             self.begin_round(r);
         }
     }
+}
+
+/// Whether the store has another state than this one.
+fn is_newer(kept: &Shift, stored: &Shift, by_version_only: bool) -> bool {
+    if by_version_only { kept.version != stored.version } else { kept.head != stored.head }
 }
