@@ -154,7 +154,8 @@ impl Look<'_> {
     fn rest_of_hold(&self) -> Verge {
         if self.shift.holds.contains_key(&Cause::Dependency) {
             // Before the first write nobody else reads the zone, and only a look tells that it was mended.
-            let oldest = self.shift.zones().iter().filter_map(|zone| Some(self.seen.zones.get(zone)?.at)).min();
+            let oldest =
+                self.shift.zones().iter().filter_map(|zone| Some(self.seen.zones.get(zone)?.at)).min();
             return match (self.read_missing(Some(self.now - LOOK_AGAIN_AFTER)), oldest) {
                 (Some(reads), _) => Verge::Do(reads),
                 (None, Some(at)) => Verge::Until(at + LOOK_AGAIN_AFTER, "the zone is read again"),

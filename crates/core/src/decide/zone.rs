@@ -55,8 +55,7 @@ impl Look<'_> {
     pub(super) fn newest_write(&self, zone: &ZoneId, listed: &[RecordSet]) -> u64 {
         let names = self.shift.names(zone);
         let fences = names.iter().filter_map(|name| Fence::decode(fence::find(listed, name)?));
-        let ours =
-            fences.filter(|fence| fence.owner == self.rules.owner && fence.shift == self.shift.name);
+        let ours = fences.filter(|fence| fence.owner == self.rules.owner && fence.shift == self.shift.name);
         ours.map(|fence| fence.generation).max().unwrap_or(0)
     }
 
