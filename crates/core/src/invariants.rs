@@ -209,16 +209,18 @@ const ALL: [Invariant; 20] = [
 impl Commit {
     /// The write that it intended.
     pub(crate) fn intended(&self) -> Option<Intended<'_>> {
-        self.events.iter().rev().find_map(|event| match &event.what {
-            Happened::Intended { generation, purpose, share, gates, .. } => Some(Intended {
+        self.events.iter().rev().find_map(|event| {
+            let Happened::Intended { generation, purpose, share, gates, .. } = &event.what else {
+                return None;
+            };
+            Some(Intended {
                 commit: self,
                 event,
                 generation: *generation,
                 purpose: *purpose,
                 share: *share,
                 gates,
-            }),
-            _ => None,
+            })
         })
     }
 }

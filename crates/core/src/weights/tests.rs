@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use proptest::prelude::*;
 
 use super::*;
@@ -68,13 +66,13 @@ fn the_share_of_weights_is_read_back() {
 }
 
 #[test]
-fn a_hundred_record_sets_take_no_time_to_speak_of() {
+fn a_hundred_record_sets_come_close_to_their_shares() {
     let from: Side = (0..37).map(|i| (format!("from{i}"), 1 + i * i)).collect();
     let to: Side = (0..63).map(|i| (format!("to{i}"), 7 + i * 13 % 29)).collect();
-    let started = Instant::now();
-    realise(Share::from_percent(37.1234).unwrap(), &from, &to).unwrap();
-    let taken = started.elapsed();
-    assert!(taken < Duration::from_secs(3), "{taken:?}");
+    let realised = realise(Share::from_percent(37.1234).unwrap(), &from, &to).unwrap();
+    assert_eq!(realised.weights.len(), 100);
+    assert!(realised.error < 0.001, "{}", realised.error);
+    assert!((realised.share - 0.371_234).abs() < 0.02, "{}", realised.share);
 }
 
 /// Every vector of weights up to `largest`; the smallest error first, then the smallest sum.

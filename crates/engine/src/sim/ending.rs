@@ -138,6 +138,10 @@ impl Sim {
             Phase::Cancelled { .. }
             | Phase::Completed { finalized: true, .. }
             | Phase::Reverted { finalized: true, .. } => {
+                // Frozen and then given up: the fence goes once somebody lets it.
+                if shift.is_active() && shift.is_frozen() {
+                    self.ask(Command::Resume, "the operator");
+                }
                 if !shift.is_active() && !shift.holds_records() {
                     self.clear_zone(true);
                     self.apply_anew();
@@ -158,7 +162,7 @@ impl Sim {
                 {
                     self.ask(Command::Revert, "the operator");
                 } else if shift.holds.contains_key(&Cause::Drift) {
-                    let verb = if tries % 2 == 0 { Command::Reassert } else { Command::Adopt };
+                    let verb = if tries.is_multiple_of(2) { Command::Reassert } else { Command::Adopt };
                     self.ask(verb, "the operator");
                 } else if shift.holds.values().any(|hold| hold.until_resumed) {
                     self.ask(Command::Resume, "the operator");

@@ -145,7 +145,7 @@ impl Traffic {
         };
         let delay =
             if start < self.late_until { 4 * MINUTE } else { 30_000 + (noise % 40_000).cast_signed() };
-        let missing = start < self.missing_until && noise % 3 == 0;
+        let missing = start < self.missing_until && noise.is_multiple_of(3);
         let restated = if start < self.restated_until { 3 * MINUTE } else { 0 };
         Minute {
             start,

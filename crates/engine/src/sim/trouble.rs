@@ -115,7 +115,7 @@ impl Sim {
             let name = group.name.fence();
             let Some(set) = sets.iter_mut().find(|set| set.name == name) else { return false };
             match Fence::decode(set) {
-                Some(fence) if roll % 2 == 0 => {
+                Some(fence) if roll.is_multiple_of(2) => {
                     let changed =
                         Fence { generation: fence.generation + roll % 3, epoch: fence.epoch + 1, ..fence };
                     *set = changed.record_set(&group.name);

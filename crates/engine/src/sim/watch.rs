@@ -62,12 +62,12 @@ impl Sim {
         let wrote = shift.write.as_ref();
         let intends = |commit: &&Arc<Commit>| {
             commit.before.name == shift.name
-                && commit.events.iter().any(|event| match &event.what {
-                    Happened::Intended { generation: number, purpose, share, .. } => {
-                        *number == generation
-                            && wrote.is_some_and(|write| write.purpose == *purpose && write.share == *share)
-                    }
-                    _ => false,
+                && commit.events.iter().any(|event| {
+                    let Happened::Intended { generation: number, purpose, share, .. } = &event.what else {
+                        return false;
+                    };
+                    *number == generation
+                        && wrote.is_some_and(|write| write.purpose == *purpose && write.share == *share)
                 })
         };
         let intent = self.intents.iter().rev().find(intends).cloned();
