@@ -166,7 +166,14 @@ fn variable(name: &str) -> Option<std::ffi::OsString> {
     env::var_os(name)
 }
 
-/// Free a moment ago, and hardly taken since.
+/// Free now, and nobody's by chance while the server is stopped: below the range from which the system takes ports for
+/// outgoing connections. Test programs that run side by side begin at different places.
 fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 10_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed);
+    let ports = (0..COUNT).filter_map(|n| u16::try_from(FIRST + (begin + n) % COUNT).ok());
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(is_free).unwrap()
 }
