@@ -4,7 +4,7 @@
 //! is either events, which are committed before anything else is done, or effects, which follow from what is
 //! committed. Then it asks again, until there is nothing to do before some later time.
 //!
-//! - A round takes no input but the committed state and what is seen: a poke says only "look", and may be lost.
+//! - A round takes no input but the committed state and what is seen: a poke says only where to look first, and may be lost.
 //! - There are no retry loops: the next round is the retry, and the core says when.
 //! - A round is repeated without harm: batches carry absolute weights and are compared with the zone.
 //! - Going down does without the store: if it does not answer, a revert is acted on first and recorded afterwards.

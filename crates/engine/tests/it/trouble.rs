@@ -171,12 +171,13 @@ async fn an_engine_that_is_killed_between_any_two_seconds_is_followed_by_another
 async fn a_crash_during_a_revert_does_not_stop_it() {
     for point in Point::ALL {
         let mut world = World::new().await;
-        // The first three of each kind belong to the steps up to here, the next to the revert.
+        // The first two of each kind belong to the steps up to here, the third to the revert.
         world.crash_at(point, 3);
         world.run().await;
         world.ask(Command::Start).await;
         world.until("at 50 %", observing(50.0)).await;
-        world.ask(Command::Revert).await;
+        // A gate's revert: the daemon itself commits the intent, so that every point is passed.
+        world.fail_requests(0.5);
         world.until("reverted", is("reverted")).await;
         assert_eq!(world.weights(), (100, 0));
     }
