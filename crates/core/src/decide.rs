@@ -25,8 +25,8 @@ use crate::{
     batch::Batch,
     calendar,
     event::{ChangeId, Happened},
-    gate::{self, GateData, GateReport, Standing, Verdict},
-    plan::OnFail,
+    gate::{self, Answer, GateReport, Standing, Verdict},
+    plan::{OnFail, Question},
     report::{Next, Report},
     shift::{Cause, Phase, Shift},
 };
@@ -37,7 +37,7 @@ pub struct Observation {
     pub zones: BTreeMap<ZoneId, ZoneRead>,
     pub changes: BTreeMap<ChangeId, ChangeRead>,
     /// By the gate's name.
-    pub gates: BTreeMap<String, GateData>,
+    pub gates: BTreeMap<String, Answer>,
     /// Why a request lately did not get through, though nothing was changed by it.
     pub trouble: Option<Trouble>,
 }
@@ -212,7 +212,7 @@ impl Look<'_> {
             return None;
         }
         let failed = |(report, gate): (&GateReport, &crate::plan::Gate)| {
-            (report.verdict == Verdict::Fail).then(|| (report.clone(), gate.on_fail))
+            report.stands(Verdict::Fail).then(|| (report.clone(), gate.on_fail))
         };
         let failures: Vec<_> = self.gates.iter().zip(&self.shift.plan.gates).filter_map(failed).collect();
         let (gate, on_fail) = failures.into_iter().max_by_key(|(_, on_fail)| match on_fail {
@@ -247,7 +247,9 @@ impl Look<'_> {
 
     fn report(&self) -> Report {
         let observed = self.shift.plan.gates.iter().find_map(|gate| {
-            gate::observed_share(gate, self.seen.gates.get(&gate.name)?, self.standing, self.now)
+            let Question::Errors(errors) = &gate.question;
+            let data = self.seen.gates.get(&gate.name)?.counts()?;
+            gate::observed_share(errors, data, self.standing, self.now)
         });
         Report { gates: self.gates.clone(), observed, next: self.next() }
     }

@@ -30,14 +30,16 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     evaluate::{Code, Config, Evaluation, Observed, Reading, Row, State, evaluate},
-    judge::judge,
     lately::{RECENT_PERIODS, observed_share},
     limits::Increase,
     meter::Scored,
     signs::Silence,
     source::{MetricQuery, Point, periods, queries},
 };
-use crate::Share;
+use crate::{
+    Share,
+    plan::{Gate, Question},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -98,6 +100,12 @@ pub struct Counts {
     pub errors: u64,
 }
 
+/// What was last seen of what a gate asks about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Counts(GateData),
+}
+
 /// A verdict with its sentence and its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateReport {
@@ -105,6 +113,23 @@ pub struct GateReport {
     pub verdict: Verdict,
     pub code: String,
     pub sentence: String,
+    /// The verdict is for those who look on: it neither holds nor fails the shift.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observe_only: bool,
+    #[serde(flatten)]
+    pub numbers: Numbers,
+}
+
+/// What a verdict was made on, by the kind of the gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Numbers {
+    Errors(ErrorNumbers),
+}
+
+/// The numbers of a gate that asks for errors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorNumbers {
     /// The newest periods of the `to` side, settled or not.
     pub recent: Counts,
     /// The newest periods of the `from` side, where the plan names it.
@@ -126,6 +151,50 @@ pub struct GateReport {
     /// The usual error rate of the `from` side, as a ratio.
     #[serde(default)]
     pub baseline: Option<f64>,
+}
+
+impl GateReport {
+    /// The numbers of a gate that asks for errors.
+    pub fn errors(&self) -> Option<&ErrorNumbers> {
+        match &self.numbers {
+            Numbers::Errors(numbers) => Some(numbers),
+        }
+    }
+
+    /// Whether it keeps the shift from going on.
+    pub fn stands(&self, verdict: Verdict) -> bool {
+        self.verdict == verdict && !self.observe_only
+    }
+}
+
+impl Answer {
+    /// Counts of requests and errors, if it is made of them.
+    pub fn counts(&self) -> Option<&GateData> {
+        match self {
+            Answer::Counts(data) => Some(data),
+        }
+    }
+}
+
+/// What a gate says of what was last seen of it; `None` is nothing yet.
+pub fn judge(gate: &Gate, answer: Option<&Answer>, standing: Standing, now: Timestamp) -> GateReport {
+    let told = match (&gate.question, answer) {
+        (Question::Errors(errors), Some(Answer::Counts(data))) => {
+            judge::judge(errors, Some(data), standing, now)
+        }
+        (Question::Errors(errors), None) => judge::judge(errors, None, standing, now),
+    };
+    let Told { verdict, code, sentence, numbers } = told;
+    let (name, observe_only) = (gate.name.clone(), gate.observe_only);
+    GateReport { name, verdict, code, sentence, observe_only, numbers }
+}
+
+/// What one kind of gate says.
+pub(crate) struct Told {
+    pub(crate) verdict: Verdict,
+    pub(crate) code: String,
+    pub(crate) sentence: String,
+    pub(crate) numbers: Numbers,
 }
 
 impl Default for Standing {

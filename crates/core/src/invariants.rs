@@ -24,7 +24,7 @@ use crate::{
     decide::ZoneRead,
     event::{Actor, Event, Happened},
     fence::{self, Fence},
-    gate::GateData,
+    gate::Answer,
     shift::{Purpose, Shift},
 };
 
@@ -85,7 +85,7 @@ pub struct Commit {
     pub before: Arc<Shift>,
     pub events: Vec<Event>,
     /// What the daemon had read of metrics; empty for a person's command.
-    pub gates: BTreeMap<String, GateData>,
+    pub gates: BTreeMap<String, Answer>,
     /// What the daemon had read of the zones, likewise.
     pub reads: BTreeMap<ZoneId, ZoneRead>,
     /// False when it was acted on without the store.

@@ -2,6 +2,7 @@
 //!
 //! These are the types; `parse` reads them from YAML, TOML or JSON and names every mistake with its line.
 
+mod gate;
 mod parse;
 mod schema;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 pub use self::{
+    gate::{ErrorRate, Errors, Gate, OnFail, Question, Source, ToleratedIncrease},
     parse::{Format, Mistake, Mistakes, parse},
     schema::schema,
 };
@@ -113,112 +115,6 @@ pub struct Schedule {
     pub start: Option<Zoned>,
 }
 
-/// A question to metrics about the traffic that was moved.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Gate {
-    /// Lower-case letters, digits and hyphens, at most 63; unique in the plan.
-    #[schemars(regex(pattern = "^[a-z0-9-]{1,63}$"))]
-    pub name: String,
-    pub error_rate: ErrorRate,
-    /// The `to` side's errors divided by its requests may not exceed this.
-    #[serde(default = "default_max_error_rate")]
-    pub max_error_rate: Percent,
-    /// How much worse than the `from` side is still fine; the stricter of both limits counts. Default where `from` is
-    /// named: 1.5 times as many errors or half a point more, whichever is larger.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tolerated_increase: Option<ToleratedIncrease>,
-    /// How often a day noise may fail the gate on a `to` side that is within its limit.
-    #[serde(default = "default_false_alarms_per_day")]
-    #[schemars(range(min = 0.000_001, max = 1.0))]
-    pub false_alarms_per_day: f64,
-    /// Requests that the `to` side must have served at this step before the gate can pass.
-    #[serde(default = "default_min_requests")]
-    #[schemars(range(min = 1))]
-    pub min_requests: u64,
-    /// The gate does not fail on fewer errors.
-    #[serde(default = "default_min_errors")]
-    #[schemars(range(min = 1))]
-    pub min_errors: u64,
-    /// How much errors come together: the correlation of two requests of the same period.
-    #[serde(default = "default_burstiness")]
-    #[schemars(range(min = 0.000_01, max = 0.1))]
-    pub burstiness: f64,
-    /// Equally busy resolvers that would spread the traffic as the real ones do: with fewer, the observed share may be
-    /// farther from what is meant before that is odd.
-    #[serde(default = "default_resolvers")]
-    #[schemars(range(min = 1))]
-    pub resolvers: u32,
-    /// How long after its end a period's datapoints are taken to be complete.
-    #[serde(default = "default_metric_delay")]
-    pub metric_delay: Span,
-    #[serde(default)]
-    pub on_fail: OnFail,
-}
-
-/// Over the `from` side's error rate; the larger of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ToleratedIncrease {
-    /// Times its error rate.
-    #[serde(default = "default_ratio")]
-    #[schemars(range(min = 1.0))]
-    pub ratio: f64,
-    /// Percentage points above its error rate.
-    #[serde(default = "default_points")]
-    pub points: Percent,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorRate {
-    pub to: Source,
-    /// The live legacy side, which the `to` side is measured by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<Source>,
-}
-
-/// Where errors and requests of one endpoint are counted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "preset", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Source {
-    /// An application load balancer.
-    Alb {
-        /// `app/name/id`, the end of the load balancer's ARN.
-        #[schemars(regex(pattern = "^app/[A-Za-z0-9-]+/[A-Za-z0-9-]+$"))]
-        load_balancer: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        region: Option<String>,
-    },
-    /// Any pair of counters.
-    Custom {
-        namespace: String,
-        #[serde(default)]
-        dimensions: BTreeMap<String, String>,
-        /// Metrics whose sums are added up to the errors.
-        #[schemars(length(min = 1))]
-        errors: Vec<String>,
-        /// Metrics whose sums are added up to the requests.
-        #[schemars(length(min = 1))]
-        requests: Vec<String>,
-        /// 5 s to 5 min. Three bad periods fail the gate, whatever their length: a minute is usual.
-        #[serde(default = "default_period")]
-        period: Span,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        region: Option<String>,
-    },
-}
-
-/// What a failed gate does, at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFail {
-    #[default]
-    Revert,
-    StepBack,
-    Pause,
-}
-
 impl Plan {
     pub fn step(&self, index: usize) -> Option<&Step> {
         self.ramp.steps.get(index)
@@ -250,90 +146,12 @@ impl Ramp {
     }
 }
 
-impl Gate {
-    /// How much worse than the `from` side is still fine. `None` where nothing is named to compare with.
-    pub fn tolerated_increase(&self) -> Option<ToleratedIncrease> {
-        self.error_rate.from.as_ref()?;
-        Some(self.tolerated_increase.unwrap_or_default())
-    }
-}
-
-impl Default for ToleratedIncrease {
-    fn default() -> ToleratedIncrease {
-        ToleratedIncrease { ratio: default_ratio(), points: default_points() }
-    }
-}
-
-impl Source {
-    pub fn region(&self) -> Option<&str> {
-        match self {
-            Source::Alb { region, .. } | Source::Custom { region, .. } => region.as_deref(),
-        }
-    }
-
-    /// Length of the periods in which datapoints are asked for.
-    pub fn period(&self) -> SignedDuration {
-        match self {
-            Source::Alb { .. } => SignedDuration::from_mins(1),
-            Source::Custom { period, .. } => period.0,
-        }
-    }
-}
-
 fn default_account() -> String {
     "default".to_owned()
 }
 
 fn default_settle_margin() -> Span {
     Span(SignedDuration::from_secs(30))
-}
-
-/// One in a hundred: a rate that most services stay well under, and no user forgives for long.
-fn default_max_error_rate() -> Percent {
-    Percent(1.0)
-}
-
-/// A cutover that is watched for three days is taken back by noise once in thirty-three times at most.
-fn default_false_alarms_per_day() -> f64 {
-    0.01
-}
-
-/// Half as many errors again are within what a week of a service shows.
-fn default_ratio() -> f64 {
-    1.5
-}
-
-/// Of services with next to no errors, half as many again are next to none; half a point is what users may notice.
-fn default_points() -> Percent {
-    Percent(0.5)
-}
-
-fn default_min_requests() -> u64 {
-    100
-}
-
-/// A client that retries can make five errors of one.
-fn default_min_errors() -> u64 {
-    10
-}
-
-/// In the middle of what load balancers show: a minute counts as a thousand independent requests at most.
-fn default_burstiness() -> f64 {
-    0.001
-}
-
-/// A service of one country is asked for through a hundred resolvers or more, and a few of them are busy.
-fn default_resolvers() -> u32 {
-    50
-}
-
-/// Load balancers' metrics are usually there after one to two minutes; late ones still count against.
-fn default_metric_delay() -> Span {
-    Span(SignedDuration::from_secs(120))
-}
-
-fn default_period() -> Span {
-    Span(SignedDuration::from_secs(60))
 }
 
 /// A length of time, written as `30m`, `1h 30m` or `90s`.

@@ -39,7 +39,8 @@ pub fn headline(shift: &Shift, report: Option<&Report>, now: Timestamp) -> Strin
             sentence.push_str(&format!(" Reason given: {reason}."));
         }
     }
-    if let Some(gate) = report.and_then(|report| report.gates.iter().max_by_key(|gate| gate.verdict))
+    if let Some(gate) =
+        report.and_then(|report| report.gates.iter().max_by_key(|gate| (!gate.observe_only, gate.verdict)))
         && shift.next_step().is_some()
         && (shift.moved_at.is_some() || gate.verdict != Verdict::Pass)
     {

@@ -10,8 +10,8 @@ use std::{
 };
 
 use crossfade_core::{
-    gate::{Fetched, GateData, MetricQuery, Point, periods, queries},
-    plan::{Gate, Source},
+    gate::{Answer, Fetched, GateData, MetricQuery, Point, periods, queries},
+    plan::{Errors, Question, Source},
     shift::Shift,
 };
 use crossfade_ports::{Accounts, Clock, Vitals};
@@ -66,8 +66,9 @@ impl Evidence {
         let kept = self.kept();
         for gate in &slot.shift.plan.gates {
             let account = &slot.shift.plan.account;
-            let to = side(&kept, account, &gate.error_rate.to);
-            let from = gate.error_rate.from.as_ref().map(|source| side(&kept, account, source));
+            let Question::Errors(errors) = &gate.question;
+            let to = side(&kept, account, &errors.error_rate.to);
+            let from = errors.error_rate.from.as_ref().map(|source| side(&kept, account, source));
             let data = match (to, from) {
                 (Some((to, read)), None) => GateData { fetched_at: read, to, from: None },
                 (Some((to, read)), Some(Some((from, other)))) => {
@@ -76,7 +77,7 @@ impl Evidence {
                 // A side that has not been read yet is no data at all.
                 (None, _) | (Some(_), Some(None)) => continue,
             };
-            slot.seen.gates.insert(gate.name.clone(), data);
+            slot.seen.gates.insert(gate.name.clone(), Answer::Counts(data));
         }
     }
 
@@ -150,10 +151,11 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
         return;
     }
     for gate in &shift.plan.gates {
-        for source in sources(gate) {
+        let Question::Errors(errors) = &gate.question;
+        for source in sources(errors) {
             let period = source.period();
             let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(now - EVIDENCE));
-            let from = moved - USUAL.max(period * USUAL_PERIODS) - gate.metric_delay.0 - period;
+            let from = moved - USUAL.max(period * USUAL_PERIODS) - errors.metric_delay.0 - period;
             // Whole periods, so that the queries of many shifts share their reads.
             let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
             let from = Timestamp::from_second(aligned).unwrap_or(from);
@@ -183,7 +185,7 @@ pub(crate) fn shortest_period(wanted: &Wanted) -> Option<Duration> {
     wanted.keys().map(|key| Duration::from_secs(u64::from(key.query.period_seconds))).min()
 }
 
-fn sources(gate: &Gate) -> impl Iterator<Item = &Source> {
+fn sources(gate: &Errors) -> impl Iterator<Item = &Source> {
     std::iter::once(&gate.error_rate.to).chain(&gate.error_rate.from)
 }
 

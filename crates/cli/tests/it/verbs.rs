@@ -133,6 +133,9 @@ async fn was_taken_back(world: &World, daemon: &Process) {
         Some(gate)
     });
     let failed = failed.unwrap();
-    assert!(failed.recent.errors > 0 && failed.sentence.contains(" limit of 5"), "{failed:#?}");
+    assert!(
+        failed.errors().unwrap().recent.errors > 0 && failed.sentence.contains(" limit of 5"),
+        "{failed:#?}"
+    );
     assert_told(world, daemon, "www", &[10.0, 0.0]).await;
 }

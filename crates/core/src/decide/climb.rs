@@ -40,7 +40,7 @@ impl Look<'_> {
         }
         // Whoever asks to advance waives what the gates cannot say yet, not what they say.
         let enough = |verdict| verdict == Verdict::Pass || (advance && verdict == Verdict::Wait);
-        if !self.gates.iter().all(|gate| enough(gate.verdict)) {
+        if !self.gates.iter().all(|gate| gate.observe_only || enough(gate.verdict)) {
             return Verge::Rest;
         }
         let Some(step) = shift.plan.step(next) else {

@@ -68,7 +68,7 @@ impl Look<'_> {
     }
 
     fn gate_holds(&self, holds: &mut Vec<Hold>) {
-        for report in self.gates.iter().filter(|report| report.verdict == Verdict::Hold) {
+        for report in self.gates.iter().filter(|report| report.stands(Verdict::Hold)) {
             let cause = if report.code == "no_data" { Cause::NoData } else { Cause::Gate };
             let mut hold =
                 self.hold(cause, &report.code, format!("gate {}: {}", report.name, report.sentence));

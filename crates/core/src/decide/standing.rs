@@ -14,7 +14,7 @@ pub(super) fn standing(shift: &Shift) -> Standing {
         share: shift.landed,
         ttl: shift.ttl(),
         waits_until: waits_until(shift),
-        gates: shift.plan.gates.len(),
+        gates: shift.plan.gates.iter().filter(|gate| !gate.observe_only).count(),
     }
 }
 

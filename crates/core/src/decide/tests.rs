@@ -10,7 +10,7 @@ use crate::{
     batch::{Action, Batch},
     event::{Actor, ChangeId, Event, Happened},
     fence::Fence,
-    gate::{Fetched, GateData, Period},
+    gate::{Answer, Fetched, GateData, Period, Verdict},
     plan::{Format, parse},
     shift::{Cause, Command, Phase, Purpose, Shift, Stage, command, create, fold},
 };
@@ -187,7 +187,9 @@ impl World {
         });
         let periods = if self.silent { Vec::new() } else { minutes.collect() };
         let data = GateData { fetched_at: self.now, to: Fetched { periods, incomplete: None }, from: None };
-        self.seen.gates.insert("errors".to_owned(), data);
+        for gate in &self.shift.plan.gates {
+            self.seen.gates.insert(gate.name.clone(), Answer::Counts(data.clone()));
+        }
     }
 
     fn pass(&mut self, minutes: i64) {
@@ -554,6 +556,20 @@ fn what_somebody_has_seen_and_resumed_does_not_fail_again() {
     world.mended_at = None;
     world.pass(1);
     world.check("running", 10.0, &[Cause::Gate]);
+}
+
+#[test]
+fn a_gate_that_only_observes_neither_holds_nor_fails() {
+    let decides = PLAN.split("gates:\n").nth(1).unwrap();
+    let decides = decides.replace("name: errors", "name: lenient\n    max_error_rate: 20%");
+    let observes = PLAN.replace("name: errors", "name: errors\n    observe_only: true");
+    let mut world = World::with_plan(&format!("{observes}{decides}"));
+    world.error_percent = 5;
+    world.ask(Command::Start);
+    world.pass(18);
+    world.check("running", 50.0, &[]);
+    let gates = decide(&world.shift, &world.seen, &rules(), world.now).report.gates;
+    assert_eq!((gates[0].verdict, gates[0].observe_only), (Verdict::Fail, true), "{gates:#?}");
 }
 
 #[test]

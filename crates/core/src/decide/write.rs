@@ -199,7 +199,8 @@ impl Look<'_> {
 
     /// Whether something came up since a step was intended that would not have let it be intended.
     fn is_held_back(&self) -> bool {
-        let judged = |gate: &crate::gate::GateReport| gate.verdict >= Verdict::Hold;
+        let judged =
+            |gate: &crate::gate::GateReport| gate.stands(Verdict::Hold) || gate.stands(Verdict::Fail);
         // A fault is what this very write may be having.
         self.shift.holds.keys().any(|cause| *cause != Cause::Fault)
             || self.gates.iter().any(judged)

@@ -8,23 +8,19 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Counts, Fetched, GateData, GateReport, Standing, Verdict,
+    Counts, ErrorNumbers, Fetched, GateData, Numbers, Standing, Told, Verdict,
     evaluate::{Code, Config, Evaluation, Reading, Row, State, evaluate},
     lately::{recent, recent_from},
     limits::Increase,
     sentence::sentence,
 };
-use crate::{Share, plan::Gate};
+use crate::{Share, plan::Errors};
 
 /// Data read longer ago than this, or than two periods, say nothing about now.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
-pub fn judge(gate: &Gate, data: Option<&GateData>, standing: Standing, now: Timestamp) -> GateReport {
-    let mut report = GateReport {
-        name: gate.name.clone(),
-        verdict: Verdict::Wait,
-        code: "unread".to_owned(),
-        sentence: "no metrics have been read yet".to_owned(),
+pub(super) fn judge(gate: &Errors, data: Option<&GateData>, standing: Standing, now: Timestamp) -> Told {
+    let mut numbers = ErrorNumbers {
         recent: Counts::default(),
         recent_from: None,
         step: Counts::default(),
@@ -35,24 +31,25 @@ pub fn judge(gate: &Gate, data: Option<&GateData>, standing: Standing, now: Time
         advance_limit: None,
         baseline: None,
     };
-    // The first read is on its way: nothing is odd, and nothing passes.
-    let Some(data) = data else { return report };
-    report.recent = recent(gate, data, standing.moved_at, now);
-    report.recent_from = recent_from(gate, data, now);
-    let (verdict, code, sentence) = match standing.moved_at {
-        None => before_the_first_step(gate, data, report.recent_from, now),
-        Some(moved_at) => weigh(gate, data, moved_at, standing, now, &mut report),
+    let (verdict, code, sentence) = match data {
+        // The first read is on its way: nothing is odd, and nothing passes.
+        None => (Verdict::Wait, "unread", "no metrics have been read yet".to_owned()),
+        Some(data) => {
+            numbers.recent = recent(gate, data, standing.moved_at, now);
+            numbers.recent_from = recent_from(gate, data, now);
+            match standing.moved_at {
+                None => before_the_first_step(gate, data, numbers.recent_from, now),
+                Some(moved_at) => weigh(gate, data, moved_at, standing, now, &mut numbers),
+            }
+        }
     };
-    report.verdict = verdict;
-    report.code = code.to_owned();
-    report.sentence = sentence;
-    report
+    Told { verdict, code: code.to_owned(), sentence, numbers: Numbers::Errors(numbers) }
 }
 
 /// Nothing has been moved, so there is nothing to judge; but metrics that cannot be read now could not be read
 /// after the first step either, and a legacy side without data means that the plan names the wrong metric.
 fn before_the_first_step(
-    gate: &Gate,
+    gate: &Errors,
     data: &GateData,
     recent_from: Option<Counts>,
     now: Timestamp,
@@ -71,12 +68,12 @@ fn before_the_first_step(
 }
 
 fn weigh(
-    gate: &Gate,
+    gate: &Errors,
     data: &GateData,
     moved_at: Timestamp,
     standing: Standing,
     now: Timestamp,
-    report: &mut GateReport,
+    numbers: &mut ErrorNumbers,
 ) -> (Verdict, &'static str, String) {
     let config = config(gate, standing);
     let state = State {
@@ -88,12 +85,12 @@ fn weigh(
         waits_until: standing.waits_until.map(rounded_up),
     };
     let told = evaluate(&config, &state, &rows(config.period, data), now.as_second());
-    report.step = Counts { requests: told.requests, errors: told.errors };
-    report.limit = told.limit.unwrap_or(report.limit);
-    report.score = Some(told.score);
-    report.upper_bound = told.upper_bound;
-    report.advance_limit = told.advance_limit;
-    report.baseline = told.baseline;
+    numbers.step = Counts { requests: told.requests, errors: told.errors };
+    numbers.limit = told.limit.unwrap_or(numbers.limit);
+    numbers.score = Some(told.score);
+    numbers.upper_bound = told.upper_bound;
+    numbers.advance_limit = told.advance_limit;
+    numbers.baseline = told.baseline;
     if let Some(why) = overruled(gate, data, &told, now) {
         return (Verdict::Hold, "no_data", why);
     }
@@ -101,7 +98,7 @@ fn weigh(
 }
 
 /// Why the data cannot carry this judgement.
-fn overruled(gate: &Gate, data: &GateData, told: &Evaluation, now: Timestamp) -> Option<String> {
+fn overruled(gate: &Errors, data: &GateData, told: &Evaluation, now: Timestamp) -> Option<String> {
     match told.code {
         // What was counted was counted.
         Code::Errors | Code::StalledBad => None,
@@ -125,7 +122,7 @@ fn overruled(gate: &Gate, data: &GateData, told: &Evaluation, now: Timestamp) ->
     }
 }
 
-fn untrustworthy(gate: &Gate, data: &GateData, now: Timestamp) -> Option<String> {
+fn untrustworthy(gate: &Errors, data: &GateData, now: Timestamp) -> Option<String> {
     let sides = [Some(&data.to), data.from.as_ref()];
     if let Some(why) = sides.into_iter().flatten().find_map(|side| side.incomplete.as_ref()) {
         return Some(format!("the metrics are incomplete: {why}"));
@@ -135,7 +132,7 @@ fn untrustworthy(gate: &Gate, data: &GateData, now: Timestamp) -> Option<String>
     stale.then(|| format!("the metrics were last read {} s ago", age.as_secs()))
 }
 
-fn config(gate: &Gate, standing: Standing) -> Config {
+fn config(gate: &Errors, standing: Standing) -> Config {
     let increase = gate.tolerated_increase();
     Config {
         period: period(gate),
@@ -154,7 +151,7 @@ fn config(gate: &Gate, standing: Standing) -> Config {
 }
 
 /// Both sides are compared in periods that are whole ones of either.
-fn period(gate: &Gate) -> i64 {
+fn period(gate: &Errors) -> i64 {
     let to = gate.error_rate.to.period().as_secs().max(1);
     let from = gate.error_rate.from.as_ref().map_or(to, |from| from.period().as_secs().max(1));
     let (mut divisor, mut rest) = (to, from);

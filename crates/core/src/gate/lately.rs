@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Counts, Fetched, GateData, Period, Standing};
-use crate::{Share, plan::Gate};
+use crate::{Share, plan::Errors};
 
 /// Periods that are shown as the newest. Five minutes of load balancer metrics: long enough to gather requests at a
 /// small share, short enough that an old failure does not hide a recovery.
@@ -18,7 +18,7 @@ const UNSETTLED_PERIODS: i32 = 2;
 
 /// The share of requests that reached the `to` side lately: since the traffic settled, or just now while it has not.
 /// `None` where it cannot be known.
-pub fn observed_share(gate: &Gate, data: &GateData, standing: Standing, now: Timestamp) -> Option<Share> {
+pub fn observed_share(gate: &Errors, data: &GateData, standing: Standing, now: Timestamp) -> Option<Share> {
     let from_source = gate.error_rate.from.as_ref()?;
     let newest = if standing.settled_at.is_some() { OBSERVED_PERIODS } else { UNSETTLED_PERIODS };
     let settled = standing.settled_at.unwrap_or(Timestamp::MIN);
@@ -34,7 +34,7 @@ pub fn observed_share(gate: &Gate, data: &GateData, standing: Standing, now: Tim
 }
 
 /// The newest periods of the `to` side since traffic was moved, or at all before that.
-pub(super) fn recent(gate: &Gate, data: &GateData, moved_at: Option<Timestamp>, now: Timestamp) -> Counts {
+pub(super) fn recent(gate: &Errors, data: &GateData, moved_at: Option<Timestamp>, now: Timestamp) -> Counts {
     let period = gate.error_rate.to.period();
     let since = now - period * RECENT_PERIODS - gate.metric_delay.0;
     let after = |p: &Period| moved_at.is_none_or(|moved_at| p.start + period > moved_at);
@@ -42,7 +42,7 @@ pub(super) fn recent(gate: &Gate, data: &GateData, moved_at: Option<Timestamp>, 
 }
 
 /// The newest periods of the `from` side.
-pub(super) fn recent_from(gate: &Gate, data: &GateData, now: Timestamp) -> Option<Counts> {
+pub(super) fn recent_from(gate: &Errors, data: &GateData, now: Timestamp) -> Option<Counts> {
     let since = now - gate.error_rate.from.as_ref()?.period() * RECENT_PERIODS - gate.metric_delay.0;
     Some(sum(&data.from.as_ref()?.periods, |p| p.start >= since))
 }

@@ -4,7 +4,7 @@ mod properties;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Fetched, GateData, GateReport, Period, Standing, Verdict, judge};
+use super::{Answer, Fetched, GateData, GateReport, Period, Standing, Verdict};
 use crate::{
     Share,
     plan::{Format, Gate, parse},
@@ -22,6 +22,10 @@ gates:
       to: { preset: alb, load_balancer: app/cloud/1 }
       from: { preset: alb, load_balancer: app/legacy/1 }
 "#;
+
+fn judge(gate: &Gate, data: Option<&GateData>, standing: Standing, now: Timestamp) -> GateReport {
+    super::judge(gate, data.cloned().map(Answer::Counts).as_ref(), standing, now)
+}
 
 fn gate() -> Gate {
     parse(GATE, Format::Yaml).unwrap().gates.remove(0)
@@ -233,7 +237,7 @@ fn a_period_counts_for_it_only_when_it_is_settled_and_closed() {
     // Settled at the start of the minute 8 ago; the one 2 ago is not closed for another minute.
     let standing = Standing { settled_at: Some(minutes_ago(8)), ..standing() };
     let report = check(&data(&minutes(12, 0, 400, 0)), standing, Verdict::Pass, "healthy");
-    assert_eq!(report.step.requests, 6 * 400);
+    assert_eq!(report.errors().unwrap().step.requests, 6 * 400);
     for settled_at in [None, Some(now() + SignedDuration::from_secs(1))] {
         let unsettled = Standing { settled_at, ..standing };
         check(&data(&minutes(12, 3, 400, 0)), unsettled, Verdict::Wait, "settling");
@@ -278,7 +282,7 @@ fn before_the_first_step_the_metrics_have_to_be_readable() {
 fn gates_share_the_false_alarms() {
     let score = |gates| {
         let bad = data(&[minutes(20, 4, 500, 0), minutes(3, 3, 500, 8)].concat());
-        judge(&gate(), Some(&bad), Standing { gates, ..standing() }, now()).score.unwrap()
+        judge(&gate(), Some(&bad), Standing { gates, ..standing() }, now()).errors().unwrap().score.unwrap()
     };
     let (alone, of_five) = (score(1), score(5));
     // ln 5 more evidence is wanted of each of five.
@@ -299,14 +303,14 @@ fn sides_with_other_periods_are_compared_in_whole_ones_of_both() {
     data.from = Some(Fetched { periods: tenths.collect(), incomplete: None });
     let report = judge(&gate, Some(&data), standing(), now());
     assert_eq!((report.verdict, report.code.as_str()), (Verdict::Pass, "healthy"), "{}", report.sentence);
-    assert!(report.baseline.unwrap() < 0.000_02);
+    assert!(report.errors().unwrap().baseline.unwrap() < 0.000_02);
 }
 
 #[test]
 fn the_observed_share_is_of_the_settled_traffic() {
     let share = |to: &[Row], from: &[Row], standing| {
         let data = GateData { from: Some(fetched(from)), ..data(to) };
-        super::observed_share(&gate(), &data, standing, now()).map(|share| share.percent())
+        super::observed_share(gate().errors().unwrap(), &data, standing, now()).map(|share| share.percent())
     };
     let (to, from): (&[Row], &[Row]) =
         (&[(17, Some(1), None), (8, Some(25), None)], &[(17, Some(999), None), (8, Some(75), None)]);

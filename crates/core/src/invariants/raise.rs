@@ -8,8 +8,8 @@ use crate::{
     calendar,
     event::Happened,
     fence::{self, Fence},
-    gate::{Fetched, Verdict},
-    plan::{Gate, Step},
+    gate::{Answer, Fetched, GateData, Verdict},
+    plan::{Errors, Gate, Question, Step},
     shift::{Asked, Cause, Purpose, Shift, ZoneStage},
 };
 
@@ -112,10 +112,8 @@ pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
 
 pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
     judged(world, |gate, commit, at| {
-        let Some(data) = commit.gates.get(&gate.name) else {
-            return Err(format!("gate {} passed without any data", gate.name));
-        };
-        let allowed = FRESH.max(gate.error_rate.to.period() * 2);
+        let (errors, data) = counted(gate, commit)?;
+        let allowed = FRESH.max(errors.error_rate.to.period() * 2);
         let age = at.duration_since(data.fetched_at);
         if age > allowed {
             return Err(format!("gate {} passed on data read {:.0} s before", gate.name, seconds(age)));
@@ -126,9 +124,7 @@ pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
 
 pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
     judged(world, |gate, commit, at| {
-        let Some(data) = commit.gates.get(&gate.name) else {
-            return Err(format!("gate {} passed without any data", gate.name));
-        };
+        let (errors, data) = counted(gate, commit)?;
         for side in std::iter::once(&data.to).chain(&data.from) {
             if let Some(why) = &side.incomplete {
                 return Err(format!("gate {} passed on incomplete data: {why}", gate.name));
@@ -137,16 +133,16 @@ pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
         let Some(settled) = commit.before.settled_at else {
             return Err(format!("gate {} passed before anything had settled", gate.name));
         };
-        let (requests, _) = proven(gate, &data.to, settled, at, usize::MAX);
-        if requests < gate.min_requests {
-            let wanted = gate.min_requests;
+        let (requests, _) = proven(errors, &data.to, settled, at, usize::MAX);
+        if requests < errors.min_requests {
+            let wanted = errors.min_requests;
             return Err(format!("gate {} passed on {requests} of {wanted} requests", gate.name));
         }
         // A proof is made of the newest half hour, and of more only where that is too little.
-        let (requests, errors) = proven(gate, &data.to, settled, at, NEWEST);
-        let limit = gate.max_error_rate.ratio();
-        if requests as f64 * limit >= ENOUGH && errors as f64 > limit * requests as f64 {
-            return Err(format!("gate {} passed on {errors} errors in {requests} requests", gate.name));
+        let (requests, wrong) = proven(errors, &data.to, settled, at, NEWEST);
+        let limit = errors.max_error_rate.ratio();
+        if requests as f64 * limit >= ENOUGH && wrong as f64 > limit * requests as f64 {
+            return Err(format!("gate {} passed on {wrong} errors in {requests} requests", gate.name));
         }
         Ok(())
     })
@@ -267,7 +263,7 @@ fn judged(
                 Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
             );
             if goes_on && before.moved_at.is_some() && !waived {
-                for gate in &before.plan.gates {
+                for gate in before.plan.gates.iter().filter(|gate| !gate.observe_only) {
                     ask(gate, commit, event.at)?;
                 }
             }
@@ -276,8 +272,16 @@ fn judged(
     Ok(())
 }
 
+/// What a gate that asks for errors passed on.
+fn counted<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<(&'a Errors, &'a GateData), String> {
+    match (&gate.question, commit.gates.get(&gate.name).and_then(Answer::counts)) {
+        (Question::Errors(errors), Some(data)) => Ok((errors, data)),
+        (Question::Errors(_), None) => Err(format!("gate {} passed without any data", gate.name)),
+    }
+}
+
 /// Requests and errors in the periods that count as evidence: begun after it settled, and over for long enough.
-fn proven(gate: &Gate, side: &Fetched, settled: Timestamp, at: Timestamp, newest: usize) -> (u64, u64) {
+fn proven(gate: &Errors, side: &Fetched, settled: Timestamp, at: Timestamp, newest: usize) -> (u64, u64) {
     let period = gate.error_rate.to.period();
     let counted = |start: Timestamp| start >= settled && start + period + gate.metric_delay.0 <= at;
     let counted = side.periods.iter().rev().filter(|p| counted(p.start)).take(newest);

@@ -20,16 +20,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(super) use self::{
+    cursor::Keys,
+    document::PLAN,
+    gates::{ALB, CUSTOM, ERROR_RATE, ERRORS, INCREASE},
+    ramp::{RAMP, SCHEDULE, STEP},
+    records::RECORDS,
+};
 use self::{
     cursor::{Cursor, Notes},
     tree::{Node, Place},
-};
-#[cfg(test)]
-pub(super) use self::{
-    document::PLAN,
-    gates::{ALB, CUSTOM, ERROR_RATE, GATE, INCREASE},
-    ramp::{RAMP, SCHEDULE, STEP},
-    records::RECORDS,
 };
 use super::Plan;
 

@@ -8,7 +8,7 @@ use crossfade_core::{
     decide::{ChangeRead, ChangeState, Effect, Observation, Rules, ZoneRead, applied, decide},
     event::{Actor, ChangeId, Event, Happened},
     fence::Fence,
-    gate::{Fetched, GateData, Period},
+    gate::{Answer, Fetched, GateData, Period},
     plan::{Format, Plan, parse},
     shift::{Command, Shift, command, create, revise},
 };
@@ -182,7 +182,7 @@ impl World {
         let period = |ago| Period { start: minute(ago), requests: Some(1_000), errors: Some(self.errors) };
         let periods = if self.silent { Vec::new() } else { (1..=40).rev().map(period).collect() };
         let data = GateData { fetched_at: self.now, to: Fetched { periods, incomplete: None }, from: None };
-        self.seen.gates.insert("errors".to_owned(), data);
+        self.seen.gates.insert("errors".to_owned(), Answer::Counts(data));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a daemon does between rounds: leases, looks at the store, metrics. It mirrors `driver` and `lease::keeper`.
 
-use crossfade_core::shift::Shift;
+use crossfade_core::{gate::Answer, plan::Question, shift::Shift};
 
 use super::{
     Call, Due, Sim,
@@ -188,8 +188,9 @@ impl Sim {
         let life = replica.life;
         let moved = shift.moved_at.map_or(now, |moved| moved.as_millisecond().max(now - EVIDENCE));
         for gate in &shift.plan.gates {
-            let data = self.traffic.read(now, clock, moved - USUAL, gate.error_rate.from.is_some());
-            self.replicas[r].evidence.insert(gate.name.clone(), data);
+            let Question::Errors(errors) = &gate.question;
+            let data = self.traffic.read(now, clock, moved - USUAL, errors.error_rate.from.is_some());
+            self.replicas[r].evidence.insert(gate.name.clone(), Answer::Counts(data));
         }
         let replica = &mut self.replicas[r];
         if let Some(slot) = &mut replica.slot {

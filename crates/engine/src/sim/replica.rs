@@ -17,7 +17,7 @@ use crossfade_core::{
     decide::{Decision, Effect, Observation, Rules, decide},
     event::{Actor, Event, Happened},
     fence::Fence,
-    gate::GateData,
+    gate::Answer,
     shift::{Phase, Purpose, Shift},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -43,7 +43,7 @@ pub(crate) struct Replica {
     /// When it looks again by itself.
     pub(crate) alarm: Option<i64>,
     /// What was read of metrics, by gate.
-    pub(crate) evidence: BTreeMap<String, GateData>,
+    pub(crate) evidence: BTreeMap<String, Answer>,
     pub(crate) metrics_read_at: i64,
     pub(crate) reads_metrics: bool,
     pub(crate) keeps_lease: bool,

@@ -11,7 +11,7 @@ use crossfade_api::types::Shift;
 use crossfade_core::{
     Share,
     event::{Event, Happened},
-    gate::Counts,
+    gate::{Counts, Numbers},
     shift::Stage,
 };
 use crossfade_playground::{Observed, Playground};
@@ -218,11 +218,11 @@ fn errors(shift: &Shift) -> String {
         0 => "no requests".to_owned(),
         requests => format!("{:.1} % of {requests}", 100.0 * counts.errors as f64 / requests as f64),
     };
-    match shift.gates.first() {
+    match shift.gates.first().map(|gate| &gate.numbers) {
         None => "unknown".to_owned(),
-        Some(gate) => {
-            let from = gate.recent_from.map_or_else(|| "unknown".to_owned(), rate);
-            format!("legacy {from}, cloud {}", rate(gate.recent))
+        Some(Numbers::Errors(numbers)) => {
+            let from = numbers.recent_from.map_or_else(|| "unknown".to_owned(), rate);
+            format!("legacy {from}, cloud {}", rate(numbers.recent))
         }
     }
 }

@@ -59,8 +59,9 @@ proptest! {
         data.to.incomplete = (!complete).then(|| "?".to_owned());
         let report = judge(&gate(), Some(&data), standing(), now());
         if report.verdict == Verdict::Pass {
-            prop_assert!(complete && age <= 2 && report.step.requests >= report.min_requests);
-            prop_assert!(report.upper_bound.unwrap() < report.advance_limit.unwrap());
+            let numbers = report.errors().unwrap();
+            prop_assert!(complete && age <= 2 && numbers.step.requests >= numbers.min_requests);
+            prop_assert!(numbers.upper_bound.unwrap() < numbers.advance_limit.unwrap());
             prop_assert!(rows.iter().any(|row| (3..6).contains(&row.0) && (row.1.is_some() || row.2.is_some())));
         }
     }
@@ -77,8 +78,9 @@ proptest! {
             ..standing()
         };
         let report = judge(&gate(), Some(&data), standing, now());
-        prop_assert!((0.0..=1.0).contains(&report.score.unwrap()));
-        let numbers = [Some(report.limit), report.upper_bound, report.advance_limit, report.baseline];
+        let told = report.errors().unwrap();
+        prop_assert!((0.0..=1.0).contains(&told.score.unwrap()));
+        let numbers = [Some(told.limit), told.upper_bound, told.advance_limit, told.baseline];
         prop_assert!(numbers.into_iter().flatten().all(|number| number.is_finite() && number >= 0.0), "{numbers:?}");
     }
 

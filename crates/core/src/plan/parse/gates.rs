@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    cursor::{Cursor, Keys, Noted, Read, nearest, quote},
+    cursor::{Cursor, Keys, Noted, Read, Table, nearest, quote},
     names::{filled, region, slug},
 };
 use crate::plan::{
-    ErrorRate, Gate, OnFail, Percent, Source, Span, ToleratedIncrease, default_burstiness,
-    default_false_alarms_per_day, default_max_error_rate, default_metric_delay, default_min_errors,
-    default_min_requests, default_period, default_resolvers,
+    ErrorRate, Errors, Gate, OnFail, Percent, Question, Source, Span, ToleratedIncrease,
+    gate::{
+        default_burstiness, default_false_alarms_per_day, default_max_error_rate, default_metric_delay,
+        default_min_errors, default_min_requests, default_period, default_resolvers,
+    },
 };
 
-pub(crate) const GATE: Keys = Keys {
+/// Of a gate that asks for errors.
+pub(crate) const ERRORS: Keys = Keys {
     known: &[
         "name",
         "error_rate",
@@ -25,8 +28,9 @@ pub(crate) const GATE: Keys = Keys {
         "resolvers",
         "metric_delay",
         "on_fail",
+        "observe_only",
     ],
-    later: &["alarms", "observe_only"],
+    later: &["alarms"],
 };
 pub(crate) const INCREASE: Keys = Keys { known: &["ratio", "points"], later: &[] };
 pub(crate) const ERROR_RATE: Keys = Keys { known: &["to", "from"], later: &[] };
@@ -66,12 +70,29 @@ pub(super) fn gates(at: &Cursor<'_>) -> Read<Vec<Gate>> {
     let items = at.some("a list of gates")?;
     let mut names = BTreeMap::new();
     let gates: Vec<_> = items.iter().map(|item| gate(item, &mut names)).collect();
-    gates.into_iter().collect()
+    let gates = gates.into_iter().collect::<Read<Vec<Gate>>>()?;
+    if gates.iter().all(|gate| gate.observe_only) {
+        let hint = "let at least one of them decide, without observe_only";
+        return Err(at.refuse("every gate only observes, so that nothing would ever take this back", hint));
+    }
+    Ok(gates)
 }
 
 fn gate(at: &Cursor<'_>, names: &mut BTreeMap<String, u32>) -> Read<Gate> {
-    let table = at.table(&GATE)?;
+    let table = at.table(&ERRORS)?;
     let name = table.required("name", |at| unique(at, names));
+    let question = errors(at, &table);
+    let on_fail = table.optional("on_fail", on_fail);
+    let observe_only = table.optional("observe_only", Cursor::flag);
+    Ok(Gate {
+        name: name?,
+        question: Question::Errors(question?),
+        on_fail: on_fail?.unwrap_or_default(),
+        observe_only: observe_only?.unwrap_or_default(),
+    })
+}
+
+fn errors(at: &Cursor<'_>, table: &Table<'_>) -> Read<Errors> {
     // A gate of a kind that is not there yet has been refused for that, and does not lack this.
     let other_kind = at.peek("alarms").is_some() && !table.has("error_rate");
     let error_rate = if other_kind { Err(Noted) } else { table.required("error_rate", error_rate) };
@@ -84,9 +105,7 @@ fn gate(at: &Cursor<'_>, names: &mut BTreeMap<String, u32>) -> Read<Gate> {
     let burstiness = table.optional("burstiness", |at| between(at, BURSTINESS, "0.001"));
     let resolvers = table.optional("resolvers", |at| at.whole(1, MOST_REQUESTS));
     let metric_delay = table.optional("metric_delay", metric_delay);
-    let on_fail = table.optional("on_fail", on_fail);
-    Ok(Gate {
-        name: name?,
+    Ok(Errors {
         error_rate: error_rate?,
         max_error_rate: max_error_rate?.unwrap_or_else(default_max_error_rate),
         tolerated_increase: increase?,
@@ -96,7 +115,6 @@ fn gate(at: &Cursor<'_>, names: &mut BTreeMap<String, u32>) -> Read<Gate> {
         burstiness: burstiness?.unwrap_or_else(default_burstiness),
         resolvers: resolvers?.unwrap_or_else(default_resolvers),
         metric_delay: metric_delay?.unwrap_or_else(default_metric_delay),
-        on_fail: on_fail?.unwrap_or_default(),
     })
 }
 

@@ -16,19 +16,30 @@ fn the_keys_are_the_parsers() {
         ("/$defs/Ramp", &RAMP),
         ("/$defs/Step", &STEP),
         ("/$defs/Schedule", &SCHEDULE),
-        ("/$defs/Gate", &GATE),
         ("/$defs/ErrorRate", &ERROR_RATE),
         ("/$defs/ToleratedIncrease", &INCREASE),
         ("/$defs/Source/oneOf/0", &ALB),
         ("/$defs/Source/oneOf/1", &CUSTOM),
     ] {
         let table = schema.pointer(pointer).unwrap();
-        let in_schema: BTreeSet<&str> =
-            table["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-        let in_parser: BTreeSet<&str> = keys.known.iter().copied().collect();
-        assert_eq!(in_schema, in_parser, "{pointer}");
+        assert_eq!(keys_of(table), in_parser(keys), "{pointer}");
         assert_eq!(table["additionalProperties"], json!(false), "{pointer}");
     }
+    // What all gates have, and what those of a kind have.
+    let gate = &schema["$defs"]["Gate"];
+    for (kind, keys) in [("Errors", &ERRORS)] {
+        let both: BTreeSet<&str> = keys_of(gate).union(&keys_of(&schema["$defs"][kind])).copied().collect();
+        assert_eq!(both, in_parser(keys), "{kind}");
+    }
+    assert_eq!(gate["unevaluatedProperties"], json!(false));
+}
+
+fn keys_of(table: &Value) -> BTreeSet<&str> {
+    table["properties"].as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn in_parser(keys: &Keys) -> BTreeSet<&'static str> {
+    keys.known.iter().copied().collect()
 }
 
 #[test]
@@ -80,6 +91,9 @@ fn both_take_and_refuse_the_same() {
         ("/gates/0/burstiness", json!(0.2), false),
         ("/gates/0/resolvers", json!(0), false),
         ("/gates/0/on_fail", json!("rollback"), false),
+        ("/gates/0/observe_only", json!(false), true),
+        ("/gates/0/observe_only", json!("no"), false),
+        ("/gates/0/alarm", json!(true), false),
         ("/gates/0/error_rate/to/preset", json!("nlb"), false),
         ("/gates/0/error_rate/to/namespace", json!("X"), false),
         ("/gates/0/error_rate/to/load_balancer", json!("cloud"), false),
@@ -139,6 +153,14 @@ fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
                 .iter()
                 .filter(|(key, _)| !named(key))
                 .all(|(_, value)| wanted.as_bool().unwrap_or_else(|| accepts(root, wanted, value)))
+        }),
+        "unevaluatedProperties" => value.as_object().is_none_or(|table| {
+            let kinds = schema["anyOf"].as_array().unwrap().iter();
+            let kinds = kinds
+                .filter(|kind| accepts(root, kind, value))
+                .map(|kind| root.pointer(kind["$ref"].as_str().unwrap().trim_start_matches('#')).unwrap());
+            let known: BTreeSet<&str> = kinds.chain([schema]).flat_map(keys_of).collect();
+            wanted == &json!(false) && table.keys().all(|key| known.contains(key.as_str()))
         }),
         other => panic!("the schema uses {other}"),
     })
