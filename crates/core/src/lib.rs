@@ -6,7 +6,7 @@
 //!
 //! In reading order: the words ([`share`], [`record`], [`plan`]), what can be written ([`weights`], [`fence`],
 //! [`batch`], [`preview`]), what is remembered ([`event`], [`shift`]), and what follows ([`gate`], [`calendar`],
-//! [`decide`], [`report`]).
+//! [`decide`], [`report`]); and what would follow ([`rehearsal`]).
 
 pub mod record;
 pub mod share;
@@ -25,6 +25,7 @@ pub mod calendar;
 pub mod decide;
 pub mod gate;
 pub mod invariants;
+pub mod rehearsal;
 pub mod report;
 
 pub use crate::{

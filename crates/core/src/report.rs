@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Share,
+    event::Happened,
     gate::{GateReport, Verdict},
     shift::{Cause, Hold, Phase, Purpose, Shift, Stage},
 };
@@ -162,6 +163,40 @@ fn outlook(shift: &Shift, report: Option<&Report>) -> String {
             }
         },
     }
+}
+
+/// What happened, for somebody who looks on; `None` for what only the daemon needs to remember.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is told is listed; the rest is inner life")]
+pub fn told(what: &Happened) -> Option<String> {
+    Some(match what {
+        Happened::Created { .. } => "created".to_owned(),
+        Happened::Started {} => "started".to_owned(),
+        Happened::Intended { share, weights, .. } => {
+            let sets = weights.values().next().into_iter().flatten();
+            let weights: Vec<String> = sets.map(|(id, weight)| format!("{id} {weight}")).collect();
+            format!("going to {share}: {}", weights.join(", "))
+        }
+        Happened::AdvanceRequested {} => "the next step was asked for".to_owned(),
+        Happened::Approved { step } => format!("step {} was approved", step + 1),
+        Happened::AdvanceDropped { because } => format!("the next step was not taken: {because}"),
+        Happened::WriteDropped { because, .. } => format!("not written after all: {because}"),
+        Happened::Confirmed { .. } => "in sync, and read back as written".to_owned(),
+        Happened::GateFailed { gate, .. } => format!("gate {} failed: {}", gate.name, gate.sentence),
+        Happened::HoldBegan { hold } => format!("held: {}", hold.sentence),
+        Happened::HoldEnded { hold } => format!("no longer held: {}", hold.sentence),
+        Happened::Paused { .. } => "paused".to_owned(),
+        Happened::Resumed {} => "resumed".to_owned(),
+        Happened::RevertRequested {} => "a revert was asked for".to_owned(),
+        Happened::StepBackRequested { to } => format!("stepping back to {to}"),
+        Happened::AdoptRequested {} => "the zone's weights are to be adopted".to_owned(),
+        Happened::ReassertRequested {} => "the shift's weights are to be written again".to_owned(),
+        Happened::Completed {} => "completed".to_owned(),
+        Happened::Reverted {} => "reverted: the records have their baseline weights".to_owned(),
+        Happened::Cancelled {} => "cancelled".to_owned(),
+        Happened::Retried {} => "to begin again from the first step".to_owned(),
+        Happened::Finalized {} => "the records are given up".to_owned(),
+        _ => return None,
+    })
 }
 
 /// To the second: nobody plans a cutover by the millisecond.

@@ -2,6 +2,7 @@
 
 mod iam_policy;
 mod preview;
+mod simulate;
 
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ enum PlanCommand {
     },
     /// Hold a plan against the live zone: what is there, and what each step would write
     Preview(PreviewArgs),
+    /// Play a plan through in virtual time: when each step would come, and what would take it back
+    Simulate(simulate::SimulateArgs),
     /// Print the JSON Schema of a plan
     Schema,
     /// Print the smallest IAM policy that a plan needs
@@ -58,6 +61,7 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<Exit, Failure> {
     match args.command {
         PlanCommand::Check { files } => check(context, &files),
         PlanCommand::Preview(args) => preview::run(context, args).await,
+        PlanCommand::Simulate(args) => simulate::run(context, args),
         PlanCommand::Schema => {
             render::json(&plan::schema(), context.global.output)?;
             Ok(Exit::Done)

@@ -10,8 +10,9 @@ use std::{
 use crossfade_api::types::Shift;
 use crossfade_core::{
     Share,
-    event::{Event, Happened},
+    event::Event,
     gate::{Counts, Numbers},
+    report::told,
     shift::Stage,
 };
 use crossfade_playground::{Observed, Playground};
@@ -184,33 +185,6 @@ fn line(shift: &Shift) -> String {
         known(shift.share.observed.map(rounded)),
         errors(shift)
     )
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the demo tells the events that a newcomer understands")]
-fn told(what: &Happened) -> Option<String> {
-    Some(match what {
-        Happened::Created { .. } => "created".to_owned(),
-        Happened::Started {} => "started".to_owned(),
-        Happened::Intended { share, weights, .. } => {
-            let sets = weights.values().next().into_iter().flatten();
-            let weights: Vec<String> = sets.map(|(id, weight)| format!("{id} {weight}")).collect();
-            format!("going to {share}: {}", weights.join(", "))
-        }
-        Happened::Confirmed { .. } => "in sync, and read back as written".to_owned(),
-        Happened::GateFailed { gate, .. } => format!("gate {} failed: {}", gate.name, gate.sentence),
-        Happened::HoldBegan { hold } => format!("held: {}", hold.sentence),
-        Happened::HoldEnded { hold } => format!("no longer held: {}", hold.sentence),
-        Happened::Paused { .. } => "paused".to_owned(),
-        Happened::Resumed {} => "resumed".to_owned(),
-        Happened::RevertRequested {} => "a revert was asked for".to_owned(),
-        Happened::StepBackRequested { to } => format!("stepping back to {to}"),
-        Happened::AdoptRequested {} => "the zone's weights are to be adopted".to_owned(),
-        Happened::ReassertRequested {} => "the shift's weights are to be written again".to_owned(),
-        Happened::Completed {} => "completed".to_owned(),
-        Happened::Reverted {} => "reverted: the records have their baseline weights".to_owned(),
-        Happened::Cancelled {} => "cancelled".to_owned(),
-        _ => return None,
-    })
 }
 
 fn errors(shift: &Shift) -> String {

@@ -1,0 +1,140 @@
+//! What comes of a plan, by what goes wrong.
+
+use super::*;
+use crate::plan::{Format, parse};
+
+const PLAN: &str = r#"
+name: www
+records: [{ zone: Z1, name: www.example.com, types: [A, AAAA] }]
+from: { paris: 2, lyon: 1 }
+to: { cloud: 1 }
+ramp: { steps: [5, 25, { share: 100, approval: true }], hold: 15m, bake: 30m }
+gates:
+  - name: errors
+    error_rate:
+      to: { preset: alb, load_balancer: app/cloud/1 }
+      from: { preset: alb, load_balancer: app/legacy/1 }
+"#;
+
+fn setting() -> Setting {
+    let begins = "2026-12-01T09:00:00Z".parse().unwrap();
+    Setting {
+        begins,
+        requests_per_minute: 4_000.0,
+        ends_after: SignedDuration::from_hours(48),
+        ..Setting::default()
+    }
+}
+
+fn play(plan: &str, setting: &Setting) -> Timeline {
+    rehearse(&parse(plan, Format::Yaml).unwrap(), setting).unwrap()
+}
+
+fn incident(begins: Moment, what: Trouble) -> Setting {
+    Setting { incidents: vec![Incident { begins, lasts: None, what }], ..setting() }
+}
+
+fn share(percent: f64) -> Moment {
+    Moment::Reached(Share::from_percent(percent).unwrap())
+}
+
+/// The codes of the holds that began.
+fn holds(timeline: &Timeline) -> Vec<&str> {
+    let began = timeline.events.iter().filter_map(|event| match &event.what {
+        Happened::HoldBegan { hold } => Some(hold.code.as_str()),
+        _ => None,
+    });
+    began.collect()
+}
+
+fn failure(timeline: &Timeline) -> Option<&str> {
+    timeline.events.iter().find_map(|event| match &event.what {
+        Happened::GateFailed { gate, .. } => Some(gate.code.as_str()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_healthy_shift_is_completed_after_its_holds() {
+    let timeline = play(PLAN, &setting());
+    assert_eq!((timeline.phase.as_str(), timeline.share.percent()), ("completed", 100.0));
+    let took = timeline.ended_at.duration_since(setting().begins);
+    let holds = SignedDuration::from_mins(15 + 15 + 30);
+    assert!(took > holds && took < holds + SignedDuration::from_mins(15), "{took:#}");
+    assert_eq!(timeline.failed, 0.0);
+    let shares: Vec<f64> = timeline.traffic.iter().map(|interval| interval.share).collect();
+    assert!(shares.is_sorted() && shares.last() == Some(&1.0));
+    // Two plays of the same plan are the same.
+    assert_eq!(play(PLAN, &setting()).events, timeline.events);
+}
+
+#[test]
+fn errors_take_it_back_and_are_counted() {
+    let timeline = play(PLAN, &incident(share(25.0), Trouble::ErrorsOfTo(0.05)));
+    assert_eq!((timeline.phase.as_str(), failure(&timeline)), ("reverted", Some("errors")));
+    // A quarter of four thousand a minute, of which one in twenty fails.
+    let minutes = timeline.failed / (1_000.0 * 0.049);
+    assert!((2.0..12.0).contains(&minutes), "{} requests failed", timeline.failed);
+}
+
+#[test]
+fn what_fails_on_both_sides_holds_it_and_takes_nothing_back() {
+    let mut setting = incident(share(25.0), Trouble::ErrorsOfTo(0.05));
+    setting.incidents.push(Incident { what: Trouble::ErrorsOfFrom(0.05), ..setting.incidents[0].clone() });
+    setting.ends_after = SignedDuration::from_hours(2);
+    let timeline = play(PLAN, &setting);
+    assert_eq!((timeline.phase.as_str(), failure(&timeline)), ("running", None));
+    assert!(holds(&timeline).contains(&"shared_outage"), "{:?}", holds(&timeline));
+    assert!(timeline.waits_for.is_some());
+}
+
+#[test]
+fn a_side_that_nobody_reaches_takes_it_back() {
+    let timeline = play(PLAN, &incident(share(5.0), Trouble::Unreachable));
+    assert_eq!((timeline.phase.as_str(), failure(&timeline)), ("reverted", Some("silence")));
+}
+
+#[test]
+fn traffic_that_does_not_follow_holds_it() {
+    let mut setting = incident(Moment::After(SignedDuration::ZERO), Trouble::Pinned);
+    // Five per cent of it come, and it is a quarter that is meant.
+    setting.incidents[0].begins = share(5.0);
+    setting.incidents[0].begins = Moment::After(SignedDuration::from_mins(10));
+    setting.ends_after = SignedDuration::from_hours(2);
+    let timeline = play(PLAN, &setting);
+    assert_eq!(timeline.phase, "running");
+    assert!(holds(&timeline).contains(&"share"), "{:?}", holds(&timeline));
+}
+
+#[test]
+fn without_metrics_it_waits_until_they_are_back() {
+    let mut setting = incident(share(25.0), Trouble::NoMetrics);
+    setting.incidents[0].lasts = Some(SignedDuration::from_hours(1));
+    let timeline = play(PLAN, &setting);
+    assert_eq!(timeline.phase, "completed");
+    assert!(holds(&timeline).contains(&"no_data"), "{:?}", holds(&timeline));
+    assert!(timeline.ended_at.duration_since(setting.begins) > SignedDuration::from_mins(100));
+}
+
+#[test]
+fn an_approval_that_never_comes_is_waited_for() {
+    let timeline = play(PLAN, &Setting { approved_after: None, ..setting() });
+    assert_eq!((timeline.phase.as_str(), timeline.share.percent()), ("running", 25.0));
+    assert_eq!(timeline.waits_for.as_deref(), Some("step 3 (100 %) waits for somebody's approval"));
+}
+
+#[test]
+fn orders_are_followed_or_refused() {
+    let order = |minutes, verb| Order { at: Moment::After(SignedDuration::from_mins(minutes)), verb };
+    let orders = vec![
+        order(10, Command::Pause { freeze: false }),
+        order(100, Command::Resume),
+        order(110, Command::Finalize),
+        order(120, Command::Revert),
+    ];
+    let timeline = play(PLAN, &Setting { orders, ..setting() });
+    assert_eq!(timeline.phase, "reverted");
+    let [(at, why)] = timeline.refused.as_slice() else { panic!("{:?}", timeline.refused) };
+    assert_eq!(at.duration_since(setting().begins), SignedDuration::from_mins(110));
+    assert!(why.contains("cannot finalize"), "{why}");
+}
