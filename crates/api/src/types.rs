@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crossfade_core::{
     RecordName, RecordType, Share, Weight, ZoneId,
     event::Event,
-    gate::GateReport,
+    gate::{GateReport, StepSensitivity},
     plan::{Mistake, Plan},
     report::Next,
     shift::{Hold, Stage},
@@ -39,6 +39,9 @@ pub struct Shift {
     pub baseline: Vec<Group>,
     pub holds: Vec<Hold>,
     pub gates: Vec<GateReport>,
+    /// What each gate can see at the present step and at those to come, with the traffic that there is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensitivity: Vec<StepSensitivity>,
     pub next: Option<Next>,
     /// The verbs that would be taken now.
     pub possible: Vec<String>,

@@ -3,6 +3,7 @@
 use crossfade_core::{
     Share,
     batch::GroupWeights,
+    gate,
     report::{Report, headline},
     shift::{Phase, Shift},
 };
@@ -31,6 +32,7 @@ pub(crate) fn shift(shift: &Shift, report: Option<&Report>, now: Timestamp) -> t
         holds: shift.holds.values().cloned().collect(),
         gates: report.map(|report| report.gates.clone()).unwrap_or_default(),
         next: report.and_then(|report| report.next.clone()),
+        sensitivity: report.map(|report| gate::of_shift(shift, report)).unwrap_or_default(),
         possible: shift.possible().into_iter().map(str::to_owned).collect(),
         created_at: shift.created_at,
         labels: plan.labels.clone(),

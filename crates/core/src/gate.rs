@@ -16,6 +16,7 @@ mod likelihood;
 mod limits;
 mod meter;
 mod proof;
+mod sensitivity;
 mod sentence;
 mod signs;
 mod source;
@@ -33,6 +34,7 @@ pub use self::{
     lately::{RECENT_PERIODS, observed_share},
     limits::Increase,
     meter::Scored,
+    sensitivity::{Sensitivity, StepSensitivity, Traffic, of_plan, of_shift},
     signs::Silence,
     source::{MetricQuery, Point, periods, queries},
 };

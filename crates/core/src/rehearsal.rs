@@ -200,9 +200,6 @@ impl Stage<'_> {
 
     /// Whether metrics are read for it. A shift that waits for its start, or for a person who never comes, is not.
     fn is_looked_after(&self) -> bool {
-        // An order that comes after the end changes nothing.
-        let last = self.events.last().filter(|_| !self.shift.is_active()).map(|event| event.at);
-        let ended_at = last.unwrap_or(self.now);
         let waits = self.shift.holds.values().all(|hold| hold.cause == Cause::Approval || hold.until_resumed);
         let forever = waits && !self.shift.holds.is_empty() && self.approval_due().is_none();
         let troubled = !self.setting.incidents.is_empty() || self.has_orders();

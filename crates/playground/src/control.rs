@@ -43,6 +43,7 @@ pub(crate) fn router(world: World, dns: SocketAddr) -> Router {
         .route("/endpoints", post(add_endpoint))
         .route("/endpoints/{name}", post(turn_endpoint))
         .route("/traffic", post(start_traffic).delete(stop_traffic))
+        .route("/resolvers", post(turn_resolvers))
         .route("/faults", post(arm).delete(disarm))
         .route("/metrics", post(put_metric))
         .route("/alarms", post(set_alarm))
@@ -197,6 +198,20 @@ async fn start_traffic(
     Json(traffic): Json<Traffic>,
 ) -> StatusCode {
     world.start_traffic(traffic);
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolvers {
+    pinned: bool,
+}
+
+async fn turn_resolvers(
+    State(Control { world, .. }): State<Control>,
+    Json(resolvers): Json<Resolvers>,
+) -> StatusCode {
+    world.pin_resolvers(resolvers.pinned);
     StatusCode::NO_CONTENT
 }
 

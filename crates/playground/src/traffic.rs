@@ -116,7 +116,8 @@ impl State {
                 continue;
             }
             resolver.owed -= requests;
-            if now >= resolver.expires_at {
+            let keeps = self.pinned && !resolver.answer.is_empty();
+            if now >= resolver.expires_at && !keeps {
                 let answer = Authority::of(self).resolve(&traffic.name, &traffic.record_type);
                 let ttl = answer.ttl().map_or(NEGATIVE_TTL_SECONDS, |ttl| f64::from(ttl) * resolver.keeps);
                 resolver.answer = answer.final_values();

@@ -84,6 +84,24 @@ async fn stubborn_resolvers_keep_what_they_know() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pinned_resolvers_follow_no_weights_until_they_are_released() {
+    let world = world();
+    let example = example_world_with(&world, &ExampleOptions { ttl: 2, ..ExampleOptions::default() });
+    pass(&world, 5).await;
+    world.pin_resolvers(true);
+    for (id, weight) in [("legacy", 0), ("cloud", 100)] {
+        let written = world.foreign_weight(&example.zone_id, &example.record_name, "A", id, weight);
+        assert_eq!(written, Ok(()));
+    }
+    pass(&world, SECONDS).await;
+    assert_eq!(share(&world, "cloud"), 0.0);
+    world.pin_resolvers(false);
+    pass(&world, 5).await;
+    pass(&world, SECONDS).await;
+    assert_eq!(share(&world, "cloud"), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn endpoints_publish_what_they_see() {
     let world = world();
     let example = example_world_with(&world, &ExampleOptions { ttl: 2, ..ExampleOptions::default() });

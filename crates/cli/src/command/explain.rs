@@ -28,7 +28,7 @@ pub async fn run(context: &Context, args: Named) -> Result<Exit, Failure> {
         output @ (Output::Json | Output::Jsonl) => {
             let answer = serde_json::json!({
                 "name": shift.name, "headline": shift.headline, "because": reasons,
-                "next": shift.next, "possible": shift.possible,
+                "sensitivity": shift.sensitivity, "next": shift.next, "possible": shift.possible,
             });
             render::json(&answer, output)?;
         }
@@ -36,6 +36,10 @@ pub async fn run(context: &Context, args: Named) -> Result<Exit, Failure> {
             render::line(format!("{}: {}", shift.name, shift.headline))?;
             for Because { why, remedy } in &reasons {
                 render::line(format!("\n  why:    {why}\n  remedy: {remedy}"))?;
+            }
+            for seen in &shift.sensitivity {
+                let (gate, step) = (&seen.gate, seen.step + 1);
+                render::line(format!("\n  sees:   gate {gate}, step {step}: {}", seen.sensitivity.sentence))?;
             }
             if let Some(next) = &shift.next {
                 let at = next

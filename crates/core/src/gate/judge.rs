@@ -132,7 +132,7 @@ fn untrustworthy(gate: &Errors, data: &GateData, now: Timestamp) -> Option<Strin
     stale.then(|| format!("the metrics were last read {} s ago", age.as_secs()))
 }
 
-fn config(gate: &Errors, standing: Standing) -> Config {
+pub(super) fn config(gate: &Errors, standing: Standing) -> Config {
     let increase = gate.tolerated_increase();
     Config {
         period: period(gate),

@@ -23,7 +23,11 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) fn new(requests: u64, errors: u64, burstiness: f64) -> Sample {
-        let (requests, errors) = (requests as f64, errors as f64);
+        Sample::expected(requests as f64, errors as f64, burstiness)
+    }
+
+    /// Counts that need not be whole.
+    pub(super) fn expected(requests: f64, errors: f64, burstiness: f64) -> Sample {
         let scale = (MOST_REQUESTS / requests).min(1.0);
         Sample {
             errors: errors * scale,

@@ -133,9 +133,25 @@ pub(super) fn gains(
     burstiness: f64,
     threshold: f64,
 ) -> [f64; FACTORS.len()] {
-    let sample = Sample::new(requests, errors, burstiness);
+    gains_of(
+        Sample::new(requests, errors, burstiness),
+        errors as f64 / requests as f64,
+        limit,
+        burstiness,
+        threshold,
+    )
+}
+
+/// What a period of so many requests and errors, in their expected numbers, adds to the hypothesis that gains most.
+pub(super) fn gain(requests: f64, errors: f64, limit: f64, config: &Config) -> f64 {
+    let sample = Sample::expected(requests, errors, config.burstiness);
+    let gains = gains_of(sample, errors / requests, limit, config.burstiness, threshold(config));
+    gains.into_iter().fold(f64::MIN, f64::max)
+}
+
+fn gains_of(sample: Sample, rate: f64, limit: f64, burstiness: f64, threshold: f64) -> [f64; FACTORS.len()] {
     let within = sample.ln_likelihood(limit);
-    let most = threshold / periods_needed(errors as f64 / requests as f64, limit);
+    let most = threshold / periods_needed(rate, limit);
     FACTORS.map(|factor| {
         let ratio = sample.ln_likelihood(alternative(limit, factor, burstiness)) - within;
         if ratio + LN_STAKE >= most {

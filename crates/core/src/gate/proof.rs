@@ -71,8 +71,7 @@ impl Step {
         if self.periods == 0 || rate >= limit {
             return None;
         }
-        // Where Wilson's bound meets the limit.
-        let wanted = PROOF_Z * PROOF_Z * limit * (1.0 - limit) / ((limit - rate) * (limit - rate));
+        let wanted = effective_wanted(rate, limit);
         let each = self.effective / f64::from(self.periods);
         Some(((wanted - self.effective) / each).ceil().max(1.0) as u64)
     }
@@ -84,10 +83,19 @@ impl Step {
         if let Some(to) = period.to.filter(|to| to.requests > 0) {
             self.to = self.to.plus(to);
             self.periods += 1;
-            let requests = to.requests as f64;
-            self.effective += requests / (1.0 + (requests - 1.0) * burstiness);
+            self.effective += effective(to.requests as f64, burstiness);
         }
     }
+}
+
+/// How many independent requests those of one period are worth.
+pub(super) fn effective(requests: f64, burstiness: f64) -> f64 {
+    requests / (1.0 + (requests - 1.0) * burstiness)
+}
+
+/// So many independent requests at this rate as make Wilson's bound meet the limit.
+pub(super) fn effective_wanted(rate: f64, limit: f64) -> f64 {
+    PROOF_Z * PROOF_Z * limit * (1.0 - limit) / ((limit - rate) * (limit - rate))
 }
 
 /// Wilson's bound of a rate: the upper one for a positive quantile, the lower one for a negative.

@@ -40,17 +40,17 @@ fn share(percent: f64) -> Moment {
 
 /// The codes of the holds that began.
 fn holds(timeline: &Timeline) -> Vec<&str> {
-    let began = timeline.events.iter().filter_map(|event| match &event.what {
-        Happened::HoldBegan { hold } => Some(hold.code.as_str()),
-        _ => None,
+    let began = timeline.events.iter().filter_map(|event| {
+        let Happened::HoldBegan { hold } = &event.what else { return None };
+        Some(hold.code.as_str())
     });
     began.collect()
 }
 
 fn failure(timeline: &Timeline) -> Option<&str> {
-    timeline.events.iter().find_map(|event| match &event.what {
-        Happened::GateFailed { gate, .. } => Some(gate.code.as_str()),
-        _ => None,
+    timeline.events.iter().find_map(|event| {
+        let Happened::GateFailed { gate, .. } = &event.what else { return None };
+        Some(gate.code.as_str())
     })
 }
 

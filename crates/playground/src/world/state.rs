@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) alarms: Alarms,
     pub(crate) endpoints: Endpoints,
     pub(crate) traffic: Vec<TrafficState>,
+    /// Whether resolvers keep what they know, whatever its TTL.
+    pub(crate) pinned: bool,
     pub(crate) advanced_to: UnixSeconds,
     sequence: u64,
 }
@@ -66,6 +68,7 @@ impl State {
             calls: BTreeMap::new(),
             endpoints: Endpoints::default(),
             traffic: Vec::new(),
+            pinned: false,
             advanced_to: now,
             sequence: 0,
         }

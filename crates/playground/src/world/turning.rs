@@ -86,6 +86,14 @@ impl World {
         state.traffic.clear();
     }
 
+    /// Lets every resolver keep the answer that it has, whatever its TTL, or forget it as it should.
+    pub fn pin_resolvers(&self, pinned: bool) {
+        let mut state = self.lock();
+        let now = state.clock.unix();
+        state.advance(now);
+        state.pinned = pinned;
+    }
+
     /// The streams that flow.
     pub fn traffic(&self) -> Vec<Traffic> {
         self.lock().traffic.iter().map(|stream| stream.traffic.clone()).collect()

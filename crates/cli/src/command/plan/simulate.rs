@@ -8,6 +8,7 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use crossfade_core::{
     event::Happened,
+    gate::{self, StepSensitivity, Traffic},
     plan::{Percent, Plan, Span},
     rehearsal::{Setting, Timeline, rehearse},
     report,
@@ -91,6 +92,8 @@ struct Simulation {
     /// When the shift would be completed with all the traffic that gates could ask for, nothing wrong, and approvals
     /// at once.
     earliest: Option<Timestamp>,
+    /// What the gates can see at each step.
+    sensitivity: Vec<StepSensitivity>,
     #[serde(flatten)]
     timeline: Timeline,
 }
@@ -152,7 +155,10 @@ fn simulate(plan: &Plan, setting: &Setting) -> Result<Simulation, TransitionErro
     };
     let best = rehearse(plan, &best)?;
     let earliest = (best.phase == "completed").then_some(best.ended_at);
-    Ok(Simulation { outcome: outcome(&timeline, setting.begins), earliest, timeline })
+    let traffic =
+        Traffic { requests_per_minute: setting.requests_per_minute, usual: setting.usual_errors_to };
+    let sensitivity = gate::of_plan(plan, traffic);
+    Ok(Simulation { outcome: outcome(&timeline, setting.begins), earliest, sensitivity, timeline })
 }
 
 fn outcome(timeline: &Timeline, begins: Timestamp) -> String {
@@ -195,7 +201,12 @@ fn told(plan: &Plan, simulation: &Simulation) -> String {
     let earliest = simulation.earliest.map_or_else(String::new, |at| {
         format!("\nAt the earliest it is completed at {}.", render::instant(at))
     });
-    format!("{}\n\n{table}\n\nshare  {chart}\n\n{}{earliest}\n", plan.name, simulation.outcome)
+    let seen = simulation
+        .sensitivity
+        .iter()
+        .map(|seen| format!("gate {}, step {}: {}\n", seen.gate, seen.step + 1, seen.sensitivity.sentence));
+    let seen: String = seen.collect();
+    format!("{}\n\n{table}\n\nshare  {chart}\n\n{seen}\n{}{earliest}\n", plan.name, simulation.outcome)
 }
 
 /// To the second, in days and less.

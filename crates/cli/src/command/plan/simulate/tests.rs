@@ -15,6 +15,7 @@ fn scripts() -> Vec<PathBuf> {
 
 /// With `UPDATE_TIMELINES=1` what is beside them is written anew, for somebody to read the difference.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no other way to be told")]
 fn what_comes_of_every_script_is_beside_it() {
     let update = std::env::var_os("UPDATE_TIMELINES").is_some();
     assert!(!scripts().is_empty());
