@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     evaluate::{Code, Config, Evaluation, Observed, Reading, Row, State, evaluate},
+    judge::config,
     lately::{RECENT_PERIODS, observed_share},
     limits::Increase,
     meter::Scored,

@@ -1,5 +1,6 @@
 //! `plan`: everything about a plan that needs no shift.
 
+mod backtest;
 mod iam_policy;
 mod preview;
 mod simulate;
@@ -34,6 +35,8 @@ enum PlanCommand {
     Preview(PreviewArgs),
     /// Play a plan through in virtual time: when each step would come, and what would take it back
     Simulate(simulate::SimulateArgs),
+    /// Try a plan's gates on recorded metrics: how often they would trip, and what they would miss
+    Backtest(backtest::BacktestArgs),
     /// Print the JSON Schema of a plan
     Schema,
     /// Print the smallest IAM policy that a plan needs
@@ -62,6 +65,7 @@ pub async fn run(context: &Context, args: PlanArgs) -> Result<Exit, Failure> {
         PlanCommand::Check { files } => check(context, &files),
         PlanCommand::Preview(args) => preview::run(context, args).await,
         PlanCommand::Simulate(args) => simulate::run(context, args),
+        PlanCommand::Backtest(args) => backtest::run(context, args).await,
         PlanCommand::Schema => {
             render::json(&plan::schema(), context.global.output)?;
             Ok(Exit::Done)

@@ -132,7 +132,8 @@ fn untrustworthy(gate: &Errors, data: &GateData, now: Timestamp) -> Option<Strin
     stale.then(|| format!("the metrics were last read {} s ago", age.as_secs()))
 }
 
-pub(super) fn config(gate: &Errors, standing: Standing) -> Config {
+/// What the judgement is asked, from a plan's gate.
+pub fn config(gate: &Errors, standing: Standing) -> Config {
     let increase = gate.tolerated_increase();
     Config {
         period: period(gate),

@@ -18,7 +18,8 @@ use crossfade_ports::{Clock as _, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use self::script::{Instant, Line, Patience, Rate, Script, Text, When};
+pub(super) use self::script::Instant;
+use self::script::{Line, Patience, Rate, Script, Text, When};
 use super::Context;
 use crate::{
     args::Output,
