@@ -7,6 +7,7 @@ mod command_line;
 mod crash;
 mod harness;
 mod house;
+mod plans;
 mod shifts;
 mod verbs;
 mod wire;
