@@ -8,12 +8,13 @@ use std::{
 
 /// Which crates each crate may use. The engine knows no backend, adapters do not know each other, and the playground
 /// knows nobody: shared wire code would cancel out its own mistakes.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("ports", &["core"]),
     ("store-postgres", &["core", "ports"]),
     ("store-sqlite", &["core", "ports"]),
     ("aws", &["core", "ports"]),
+    ("prometheus", &["core", "ports"]),
     ("engine", &["core", "ports"]),
     ("api", &["core", "ports"]),
     ("dashboard", &[]),
@@ -26,6 +27,7 @@ const EDGES: [(&str, &[&str]); 10] = [
             "store-postgres",
             "store-sqlite",
             "aws",
+            "prometheus",
             "engine",
             "api",
             "dashboard",
@@ -42,9 +44,9 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("hickory-", &["playground"]),
     ("governor", &["engine"]),
     ("clap", &["cli"]),
-    ("reqwest", &["cli"]),
+    ("reqwest", &["prometheus", "cli"]),
     ("config", &["cli"]),
-    ("rand", &["playground"]),
+    ("rand", &["playground", "cli"]),
 ];
 
 /// What the core is made of: values. Nothing that waits, reads a clock or talks to anybody.

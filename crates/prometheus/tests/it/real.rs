@@ -1,0 +1,146 @@
+//! A real server, with blocks of samples that were written beforehand, so that nobody waits for a scrape.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use crossfade_core::gate::Point;
+use crossfade_prometheus::{Config, Server};
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+struct Prometheus {
+    process: Child,
+    server: Server,
+    _folder: TempDir,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const MINUTES: i64 = 120;
+
+/// The end of the record: the present hour, less one that a block can be made of.
+fn ends() -> Timestamp {
+    let hour = 3_600 * (Timestamp::now().as_second() / 3_600 - 1);
+    Timestamp::from_second(hour).unwrap()
+}
+
+/// `None` where the programs are not there; in continuous integration they have to be.
+async fn prometheus() -> Option<Prometheus> {
+    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    if !there("prometheus") || !there("promtool") {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "Prometheus is missing; on Debian: apt-get install prometheus"
+        );
+        eprintln!("Prometheus is missing, and so is this test; on Debian: apt-get install prometheus");
+        return None;
+    }
+    let folder = TempDir::new().unwrap();
+    let (record, data, config) =
+        (folder.path().join("record.om"), folder.path().join("data"), folder.path().join("prometheus.yml"));
+    fs::write(&record, samples()).unwrap();
+    fs::write(&config, "").unwrap();
+    let made = Command::new("promtool")
+        .args(["tsdb", "create-blocks-from", "openmetrics", &text(&record), &text(&data)])
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let process = Command::new("prometheus")
+        .arg(format!("--config.file={}", text(&config)))
+        .arg(format!("--storage.tsdb.path={}", text(&data)))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let server =
+        Server::new(&Config { url: format!("http://127.0.0.1:{port}/"), ..Config::default() }).unwrap();
+    let prometheus = Prometheus { process, server, _folder: folder };
+    for _ in 0..600 {
+        let asked = prometheus.server.range("vector(1) * $period", MINUTE, ends() - MINUTE, ends()).await;
+        if asked.is_ok() {
+            return Some(prometheus);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("Prometheus does not become ready");
+}
+
+/// Two instances, each with 100 requests in a quarter of a minute and one error a minute, but for one that was
+/// restarted half-way; the errors of the second begin late.
+fn samples() -> String {
+    let mut text = "# TYPE requests counter\n".to_owned();
+    let first = ends().as_second() - MINUTES * 60;
+    for instance in ["a", "b"] {
+        for quarter in 0..=MINUTES * 4 {
+            let since = if instance == "b" && quarter >= MINUTES * 2 { MINUTES * 2 } else { 0 };
+            let (at, count) = (first + quarter * 15, (quarter - since) * 100);
+            writeln!(text, "requests_total{{instance=\"{instance}\"}} {count} {at}").unwrap();
+        }
+    }
+    text.push_str("# TYPE errors counter\n");
+    for quarter in MINUTES * 2..=MINUTES * 4 {
+        writeln!(text, "errors_total {} {}", quarter / 4, first + quarter * 15).unwrap();
+    }
+    text + "# EOF\n"
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn counters_are_summed_up_period_by_period() {
+    let Some(prometheus) = prometheus().await else { return };
+    let from = ends() - SignedDuration::from_mins(MINUTES - 5);
+    let read = async |text: &str| prometheus.server.range(text, MINUTE, from, ends()).await;
+
+    let requests = read("requests_total").await.unwrap();
+    assert_eq!(requests.len() as i64, MINUTES - 5);
+    assert_eq!(requests.first().unwrap().at, from);
+    assert!(requests.windows(2).all(|pair| pair[1].at.duration_since(pair[0].at) == MINUTE));
+    let restart = ends() - SignedDuration::from_mins(MINUTES / 2 + 1);
+    let around = |point: &&Point| (point.at.as_second() - restart.as_second()).abs() > 60;
+    // Two instances with 400 a minute; a restarted counter is no negative count.
+    assert!(requests.iter().filter(around).all(|point| (point.sum - 800.0).abs() < 1.0), "{requests:?}");
+    assert!(requests.iter().all(|point| point.sum > 0.0));
+
+    let errors = read("errors_total").await.unwrap();
+    assert!(errors.len() < requests.len() && errors.first().unwrap().at >= restart, "{errors:?}");
+    assert_eq!(read("sum(increase(requests_total[$period]))").await.unwrap(), requests);
+    assert_eq!(read("nothing_total").await.unwrap(), []);
+
+    let several = read("increase(requests_total[$period])").await.unwrap_err();
+    assert!(several.contains("2 series"), "{several}");
+    let wrong = read("sum(").await.unwrap_err();
+    assert!(wrong.contains("bad_data"), "{wrong}");
+}
+
+#[tokio::test]
+async fn more_points_than_an_answer_may_have_are_asked_for_in_parts() {
+    let Some(prometheus) = prometheus().await else { return };
+    let from = ends() - SignedDuration::from_hours(20);
+    let period = SignedDuration::from_secs(5);
+    let points = prometheus.server.range("vector(1) + 0 * $period / $period", period, from, ends()).await;
+    assert!(points.is_err(), "a length of time is no number");
+    let points =
+        prometheus.server.range("sum(vector(1) or requests_total @ $period)", period, from, ends()).await;
+    assert!(points.is_err(), "nor is it an instant");
+    let points = prometheus
+        .server
+        .range("count_over_time(vector(1)[$period:1s])", period, from, ends())
+        .await
+        .unwrap();
+    assert_eq!(points.len(), 20 * 720);
+}
