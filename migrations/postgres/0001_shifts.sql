@@ -14,6 +14,8 @@ CREATE TABLE shifts (
     name text COLLATE "C" PRIMARY KEY,
     -- The sequence number of the newest event.
     version bigint NOT NULL CHECK (version > 0),
+    -- The hash of the newest event.
+    head text NOT NULL,
     phase text NOT NULL,
     active boolean NOT NULL,
     -- Of the plan: whose lease is needed to work on it.

@@ -14,6 +14,8 @@ CREATE TABLE shifts (
     name TEXT NOT NULL PRIMARY KEY,
     -- The sequence number of the newest event.
     version INTEGER NOT NULL CHECK (version > 0),
+    -- The hash of the newest event.
+    head TEXT NOT NULL,
     phase TEXT NOT NULL,
     active INTEGER NOT NULL CHECK (active IN (0, 1)),
     -- Of the plan: whose lease is needed to work on it.

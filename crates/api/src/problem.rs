@@ -140,7 +140,9 @@ impl Problem {
                 ..Problem::new(Code::Held, capital(&error))
                     .with_hint("Lift what holds it, or wait until it ends; `GET` the shift shows each hold.")
             },
-            TransitionError::Fixed { .. } => Problem::new(Code::PlanFixed, capital(&error)),
+            TransitionError::Fixed { .. } => Problem::new(Code::PlanFixed, capital(&error)).with_hint(
+                "Nothing was done. Steps, times, gates and labels can be revised; leave the rest as it is.",
+            ),
             TransitionError::Fold(_) | TransitionError::Encoding(_) => Problem::internal(&error),
         }
     }

@@ -98,6 +98,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Segment
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.path(), "path")?;
         let path = Path::<T>::from_request_parts(parts, state).await;
         path.map(|Path(segments)| Segments(segments)).map_err(|_| Problem::no_such_path(&parts.uri))
     }
@@ -107,6 +108,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        refuse_nul(parts.uri.query().unwrap_or_default(), "query")?;
         let query = Query::<T>::from_request_parts(parts, state).await;
         query.map(|Query(params)| Params(params)).map_err(|rejection| {
             Problem::new(
@@ -117,10 +119,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// No name, label or reason has a NUL: not every database could even be asked for one.
+fn refuse_nul(encoded: &str, what: &str) -> Result<(), Problem> {
+    if encoded.contains("%00") {
+        let why = format!("The {what} has a NUL character, written %00.");
+        return Err(Problem::new(Code::MalformedRequest, why).with_hint("Take it out."));
+    }
+    Ok(())
+}
+
 /// Until somebody proves who they are, they say so; who can reach this has the machine's trust.
 fn actor(headers: &HeaderMap) -> Result<Actor, Problem> {
     let Some(name) = text(headers, &ACTOR)? else { return Ok(Actor("anonymous".to_owned())) };
-    let refuse = |why: &str| Problem::new(Code::MalformedRequest, format!("{ACTOR}: {why}."));
+    let refuse = |why: &str| {
+        Problem::new(Code::MalformedRequest, format!("{ACTOR}: {why}."))
+            .with_hint("Send the name of who asks, or leave the header out.")
+    };
     let name = name.trim();
     if name.is_empty() || name.chars().count() > ACTOR_MAX {
         return Err(refuse(&format!("a name has 1 to {ACTOR_MAX} characters")));

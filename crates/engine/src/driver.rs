@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossfade_core::report::Report;
-use crossfade_ports::store::{Active, Replica};
+use crossfade_ports::store::{Active, Head, Replica};
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, watch},
@@ -117,13 +117,33 @@ enum Place {
     Here { slot: Box<Slot>, due: Option<Instant> },
     /// In a round. `again` when something happened meanwhile that asks for another one.
     Away {
-        version: u64,
+        /// The store's, as the round began.
+        left_at: Head,
         outdated: Arc<Notify>,
         again: bool,
         /// What its gates want to be read: a round that waits for a silent store must not keep its metrics from being
         /// read.
         wants: Wanted,
     },
+}
+
+impl Place {
+    /// Notices that the store has another state: a newer one, one that parted from this one when the database lost
+    /// its newest commits, or none that is active.
+    fn compare(&mut self, head: Option<&Head>) {
+        match self {
+            // What is to be saved meets the store's state by itself.
+            Place::Here { slot, due } if head != Some(&slot.stored) && slot.unsaved.is_empty() => {
+                slot.stale = true;
+                *due = Some(Instant::now());
+            }
+            Place::Away { left_at, outdated, again, .. } if head != Some(left_at) && !*again => {
+                *again = true;
+                outdated.notify_one();
+            }
+            Place::Here { .. } | Place::Away { .. } => {}
+        }
+    }
 }
 
 impl Driver {
@@ -165,26 +185,16 @@ impl Driver {
             before != *worked_on
         });
         let held = self.held.borrow().clone();
-        for Active { name, account, version } in active {
-            match self.places.get_mut(&name) {
-                None => {
-                    if let Some(holding) = held.get(&account) {
-                        self.arrived(&name, holding).await;
-                    }
-                }
-                Some(Place::Here { slot, due })
-                    if slot.shift.version != version && slot.unsaved.is_empty() =>
-                {
-                    slot.stale = true;
-                    *due = Some(Instant::now());
-                }
-                Some(Place::Away { version: left_at, outdated, again, .. })
-                    if *left_at != version && !*again =>
-                {
-                    *again = true;
-                    outdated.notify_one();
-                }
-                Some(Place::Here { .. } | Place::Away { .. }) => {}
+        let heads: BTreeMap<&str, &Head> =
+            active.iter().map(|active| (active.name.as_str(), &active.head)).collect();
+        for (name, place) in &mut self.places {
+            place.compare(heads.get(name.as_str()).copied());
+        }
+        for Active { name, account, .. } in &active {
+            if !self.places.contains_key(name)
+                && let Some(holding) = held.get(account)
+            {
+                self.arrived(name, holding).await;
             }
         }
         metrics::gauge!("crossfade_shifts_active").set(self.places.len() as f64);
@@ -250,7 +260,7 @@ impl Driver {
             let mut wants = Wanted::new();
             want(&mut wants, &slot.shift, self.context.clock.now());
             let away = Place::Away {
-                version: slot.shift.version,
+                left_at: slot.stored.clone(),
                 outdated: slot.outdated.clone(),
                 again: false,
                 wants,
@@ -276,14 +286,14 @@ impl Driver {
             self.reports.insert(name.clone(), slot.report.clone());
         }
         let again = match self.places.get(&name) {
-            Some(Place::Away { again, version, .. }) => *again && *version == slot.shift.version,
+            Some(Place::Away { again, left_at, .. }) => *again && *left_at == slot.stored,
             Some(Place::Here { .. }) | None => false,
         };
-        if !slot.shift.is_active() && slot.unsaved.is_empty() && !again {
+        if slot.gone || (!slot.shift.is_active() && slot.unsaved.is_empty() && !again) {
             self.places.remove(&name);
             return;
         }
-        slot.stale |= again;
+        slot.stale |= again && slot.unsaved.is_empty();
         let mut due = if again { Some(Instant::now()) } else { slot.wake.map(|at| self.instant(at)) };
         match self.held.borrow().get(&slot.shift.plan.account) {
             None => {

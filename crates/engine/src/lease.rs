@@ -22,7 +22,10 @@
 //! newest rows (a failover, a backup) its epochs may come twice; the zones remember better. A round that reads a fence
 //! of this installation with a higher epoch than its own is not the newest owner, or does not look like it: it ends,
 //! and the lease is acquired anew, above what was seen. So the epoch is `max(database, fences seen) + 1` as soon as a
-//! fence matters, without reading every zone beforehand.
+//! fence matters, without reading every zone beforehand. Nor does a replica take an epoch twice. Two replicas can come to
+//! have the same one: the first notices at its next look, within a second, that the lease is not, or no longer, its
+//! own; till then a batch of either is refused unless it names the fence that the other left, and a commit names the
+//! replica beside the epoch.
 //!
 //! **Going down without the store.** Down needs nothing: with the database down for all, nobody can take a lease over,
 //! and errors must still bring traffic back. So while the store does not answer, a revert or a step back goes on beyond
@@ -30,7 +33,7 @@
 //! this replica itself left: a fence of a higher generation or epoch than it knows means that somebody else goes on
 //! with the shift, and is the end of it (`guard`). It also ends once the store answers that the lease is lost. What
 //! remains is a database that only this replica cannot reach: if a new owner has written nothing yet, this one may
-//! still take the shift back for errors that both see, unless somebody has just decided otherwise over there.
+//! still take the shift back for errors that both see, even if somebody has just frozen it over there.
 //!
 //! **Sharing out.** Replicas say in the store that they are there, and for which accounts.
 //!
@@ -88,7 +91,7 @@ pub(crate) struct Holding {
     /// The start of the last attempt that was answered.
     renewed_at: Mutex<Instant>,
     over: CancellationToken,
-    /// The highest epoch that was seen in a fence.
+    /// The highest epoch that was seen: its own, or in a fence.
     seen: AtomicU64,
     /// Wakes the keeper.
     nudge: Arc<Notify>,
@@ -97,10 +100,11 @@ pub(crate) struct Holding {
 impl Holding {
     pub(crate) fn new(lease: Lease, attempted_at: Instant, nudge: Arc<Notify>) -> Holding {
         Holding {
-            lease,
             renewed_at: Mutex::new(attempted_at),
             over: CancellationToken::new(),
-            seen: AtomicU64::new(0),
+            // A database that has lost this lease may give its epoch again, but not to the same replica.
+            seen: AtomicU64::new(lease.epoch),
+            lease,
             nudge,
         }
     }

@@ -7,7 +7,7 @@ use crossfade_core::{
     event::{Actor, Event, Happened},
     shift::{Phase, Purpose, Shift},
 };
-use crossfade_ports::{Accounts, Clock, Store, StoreError, Vitals};
+use crossfade_ports::{Accounts, Clock, Store, StoreError, Vitals, store::Head};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -118,12 +118,14 @@ impl Context {
         // What Route 53 answered can be found out again: the fence has it.
         let now = self.clock.now();
         match self.commit(slot, happened, now).await {
-            Committed::Failed | Committed::Lost => slot.forget_zones(),
+            Committed::Done | Committed::Unsaved => Acted::Done,
             // Somebody has paused or reverted: the rest of a step no longer follows.
-            Committed::Reloaded => return Acted::Outdated,
-            Committed::Done | Committed::Unsaved => {}
+            Committed::Reloaded => Acted::Outdated,
+            Committed::Failed | Committed::Lost => {
+                slot.forget_zones();
+                if slot.stale { Acted::Outdated } else { Acted::Done }
+            }
         }
-        Acted::Done
     }
 
     async fn commit(&self, slot: &mut Slot, happened: Vec<Happened>, now: Timestamp) -> Committed {
@@ -144,20 +146,18 @@ impl Context {
         }
         let mut all = slot.unsaved.clone();
         all.extend(events.iter().cloned());
-        match self.store.commit(&shift, &all, None, Some(&slot.holding.lease)).await {
+        match self.store.commit(&slot.stored, &shift, &all, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();
                 self.committed(&shift.name, &events);
                 slot.unsaved.clear();
+                slot.stored = Head::of(&shift);
                 slot.shift = shift;
                 Committed::Done
             }
-            Err(StoreError::Conflict { .. }) => {
-                if self.reload(slot).await {
-                    Committed::Reloaded
-                } else {
-                    Committed::Failed
-                }
+            Err(StoreError::Conflict { .. } | StoreError::NotFound(_)) => {
+                slot.stale = true;
+                if self.reload(slot).await { Committed::Reloaded } else { Committed::Failed }
             }
             Err(StoreError::LeaseLost { .. }) => {
                 slot.holding.lose();
@@ -179,13 +179,23 @@ impl Context {
     async fn reload(&self, slot: &mut Slot) -> bool {
         match self.store.load(&slot.shift.name).await {
             Ok(Some(stored)) => {
+                slot.stored = Head::of(&stored.shift);
                 slot.shift = stored.shift;
                 slot.unsaved.clear();
                 slot.seen.trouble = None;
                 slot.stale = false;
                 true
             }
-            Ok(None) => false,
+            Ok(None) => {
+                if !std::mem::replace(&mut slot.gone, true) {
+                    let name = &slot.shift.name;
+                    tracing::error!(
+                        shift.name = name,
+                        "the store has lost this shift; its records stay as they are until `crossfade revert --direct`"
+                    );
+                }
+                false
+            }
             Err(error) => {
                 self.store_failed(&error);
                 false
@@ -198,13 +208,15 @@ impl Context {
         if slot.unsaved.is_empty() {
             return;
         }
-        match self.store.commit(&slot.shift, &slot.unsaved, None, Some(&slot.holding.lease)).await {
+        let (before, lease) = (&slot.stored, &slot.holding.lease);
+        match self.store.commit(before, &slot.shift, &slot.unsaved, None, Some(lease)).await {
             Ok(()) => {
                 self.store_answered();
                 tracing::info!(shift.name = slot.shift.name, "what was done without the store is recorded");
+                slot.stored = Head::of(&slot.shift);
                 slot.unsaved.clear();
             }
-            Err(StoreError::Conflict { .. }) => {
+            Err(StoreError::Conflict { .. } | StoreError::NotFound(_)) => {
                 // Somebody changed the shift meanwhile. Their state stands; the fence tells it what was done.
                 slot.forget_zones();
                 self.reload(slot).await;

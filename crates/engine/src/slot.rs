@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crossfade_core::{decide::Observation, event::Event, report::Report, shift::Shift};
+use crossfade_ports::store::Head;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -11,25 +12,30 @@ use crate::lease::Holding;
 
 pub(crate) struct Slot {
     pub(crate) shift: Shift,
+    /// Where the store's history ended when this state was read from it or committed to it: what a commit builds on.
+    pub(crate) stored: Head,
     /// The lease of its account.
     pub(crate) holding: Arc<Holding>,
     pub(crate) seen: Observation,
-    /// Events that were acted on while the store did not answer. Only ever of a shift on its way down.
+    /// Events after `stored` that were acted on while the store did not answer. Only ever of a shift on its way down.
     pub(crate) unsaved: Vec<Event>,
     pub(crate) report: Report,
     /// The report that was last handed over to be saved.
     saved: Option<Report>,
-    /// The store has a newer state than this one.
+    /// The store has another state than this one.
     pub(crate) stale: bool,
+    /// The store does not know the shift: it has lost it.
+    pub(crate) gone: bool,
     /// When to look again, if nothing else happens.
     pub(crate) wake: Option<Timestamp>,
-    /// Woken when the store has a newer state than this one.
+    /// Woken when the store has another state than this one.
     pub(crate) outdated: Arc<Notify>,
 }
 
 impl Slot {
     pub(crate) fn new(shift: Shift, holding: Arc<Holding>) -> Slot {
         Slot {
+            stored: Head::of(&shift),
             shift,
             holding,
             seen: Observation::default(),
@@ -37,6 +43,7 @@ impl Slot {
             report: Report::default(),
             saved: None,
             stale: false,
+            gone: false,
             wake: None,
             outdated: Arc::new(Notify::new()),
         }

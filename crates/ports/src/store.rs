@@ -1,9 +1,10 @@
 //! Where shifts and their histories are kept.
 //!
 //! A shift is one row and an append-only list of events; both change together, by [`Store::create`] and
-//! [`Store::commit`], or not at all. The row's version is the sequence number of its newest event, so a commit is a
-//! compare-and-set: it names the version it was decided on. An engine's commit also names its lease, and is refused
-//! once that is lost.
+//! [`Store::commit`], or not at all. The row keeps the sequence number and the hash of its newest event, its [`Head`],
+//! so a commit is a compare-and-set: it names the head it was decided on. The number alone would not do: after a
+//! database has lost its newest commits (a failover, a backup), others get the same numbers. An engine's commit also
+//! names its lease, and is refused once that is lost.
 
 pub mod lease;
 pub mod row;
@@ -11,10 +12,15 @@ pub mod row;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crossfade_core::{event::Event, report::Report, shift::Shift};
+use crossfade_core::{
+    event::{Event, Hash},
+    report::Report,
+    shift::Shift,
+};
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::lease::{Lease, Replica, Tenure};
+use self::row::EventRow;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -23,7 +29,7 @@ pub enum StoreError {
     #[error("there is a shift {0} already")]
     Exists(String),
     /// Somebody else committed first; read again and decide again.
-    #[error("shift {shift} is no longer at version {expected}")]
+    #[error("shift {shift} is no longer as it was at version {expected}")]
     Conflict { shift: String, expected: u64 },
     /// A record group belongs to one shift at a time. Of several that are taken, the first in their order.
     #[error("the records {group} belong to shift {owner}")]
@@ -67,6 +73,22 @@ impl StoreError {
     }
 }
 
+/// Where a history ends: its newest event. Two histories that part from each other have the same numbers, and never
+/// the same hashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The event's sequence number; 0 before the first.
+    pub version: u64,
+    pub hash: Hash,
+}
+
+impl Head {
+    /// The newest event that made this state.
+    pub fn of(shift: &Shift) -> Head {
+        Head { version: shift.version, hash: shift.head.clone() }
+    }
+}
+
 /// A shift as read, with what the engine last saw of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
@@ -98,8 +120,8 @@ pub struct Remembered {
     pub seq: u64,
 }
 
-/// The version that a commit was decided on; refuses what is not the state after these events.
-pub fn expected_version(shift: &Shift, events: &[Event]) -> Result<u64, StoreError> {
+/// Refuses what does not lead from `before` to `shift`.
+pub fn refuse_unfounded(before: &Head, shift: &Shift, events: &[Event]) -> Result<(), StoreError> {
     let refused = |why: &str| Err(StoreError::Refused(format!("shift {}: {why}", shift.name)));
     let (Some(first), Some(last)) = (events.first(), events.last()) else {
         return refused("a commit without events");
@@ -107,10 +129,11 @@ pub fn expected_version(shift: &Shift, events: &[Event]) -> Result<u64, StoreErr
     if last.seq != shift.version || last.hash != shift.head {
         return refused("the state is not the one after the last event");
     }
-    match first.seq.checked_sub(1) {
-        Some(version) => Ok(version),
-        None => refused("events are counted from 1"),
+    let follows = EventRow::new(&shift.name, first)?.is_sealed(&shift.name, &before.hash);
+    if first.seq != before.version.saturating_add(1) || !follows {
+        return refused("the first event does not follow the one that it was decided on");
     }
+    Ok(())
 }
 
 /// Which shifts a list shows. All conditions must hold.
@@ -131,7 +154,7 @@ pub struct Active {
     pub name: String,
     /// Of its plan: whose lease is needed to work on it.
     pub account: String,
-    pub version: u64,
+    pub head: Head,
 }
 
 #[async_trait]
@@ -152,7 +175,7 @@ pub trait Store: Send + Sync {
         key: Option<&IdempotencyKey>,
     ) -> Result<(), StoreError>;
 
-    /// Appends `events` and makes `shift` the new state, if the version still is the one before the first event.
+    /// Appends `events` and makes `shift` the new state, if the history still ends at `before`.
     /// When the new state no longer holds its records ([`Shift::holds_records`]), their claims end.
     ///
     /// An engine names its lease, and nobody else can get it before the write is done. People's commands name none:
@@ -161,6 +184,7 @@ pub trait Store: Send + Sync {
     /// `NotFound` or `Conflict`; `Unavailable`, after which it may have happened or not.
     async fn commit(
         &self,
+        before: &Head,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,

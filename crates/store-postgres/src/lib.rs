@@ -21,7 +21,7 @@ use std::{str::FromStr, time::Duration};
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
 };
 use sqlx::{
     ConnectOptions, Connection, PgConnection, PgPool,
@@ -103,12 +103,13 @@ impl Store for PostgresStore {
 
     async fn commit(
         &self,
+        before: &Head,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
         lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
-        shifts::commit(&self.pool, shift, events, key, lease).await?;
+        shifts::commit(&self.pool, before, shift, events, key, lease).await?;
         // What an engine does is nobody else's work.
         if lease.is_none() {
             watch::announce(&self.pool).await;

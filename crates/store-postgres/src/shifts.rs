@@ -5,7 +5,7 @@
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, IdempotencyKey, Lease, StoreError, Stored, expected_version,
+    Active, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::PgPool;
@@ -23,14 +23,15 @@ pub(crate) async fn create(
     events: &[Event],
     key: Option<&IdempotencyKey>,
 ) -> Result<(), StoreError> {
-    expected_version(shift, events)?;
+    refuse_unfounded(&Head::default(), shift, events)?;
     let (row, events) = (ShiftRow::new(shift, events)?, EventArguments::new(&shift.name, events)?);
     let (groups, remembered) = (GroupArguments::new(shift), KeyArguments::new(key));
     let created = sqlx::query!(
         r#"
         WITH born AS (
-            INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at, account)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $23)
+            INSERT INTO shifts
+                (name, version, phase, active, labels, snapshot, created_at, updated_at, account, head)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $23, $24)
             RETURNING name
         ), claimed AS (
             INSERT INTO claims (zone, name, type, shift)
@@ -75,6 +76,7 @@ pub(crate) async fn create(
         &events.data,
         &events.hash,
         row.account,
+        row.head,
     );
     match unless_taken(created.execute(pool)).await? {
         Some(_) => Ok(()),
@@ -84,12 +86,13 @@ pub(crate) async fn create(
 
 pub(crate) async fn commit(
     pool: &PgPool,
+    before: &Head,
     shift: &Shift,
     events: &[Event],
     key: Option<&IdempotencyKey>,
     lease: Option<&Lease>,
 ) -> Result<(), StoreError> {
-    let expected = expected_version(shift, events)?;
+    refuse_unfounded(before, shift, events)?;
     let (row, events) = (ShiftRow::new(shift, events)?, EventArguments::new(&shift.name, events)?);
     let (remembered, leased) = (KeyArguments::new(key), LeaseArguments::new(lease));
     let committed = sqlx::query!(
@@ -100,10 +103,11 @@ pub(crate) async fn commit(
             WHERE account = $21 AND owner = $22 AND epoch = $23 AND expires_at > clock_timestamp()
             FOR SHARE
         ), moved AS (
-            -- Locks the row. Who waited for the lock finds another version, and so no row.
+            -- Locks the row. Who waited for the lock finds another head, and so no row.
             UPDATE shifts
-            SET version = $3, phase = $4, active = $5, labels = $6, snapshot = $7, updated_at = $8, account = $24
-            WHERE name = $1 AND version = $2 AND ($21::text IS NULL OR EXISTS (SELECT FROM held))
+            SET version = $3, phase = $4, active = $5, labels = $6, snapshot = $7, updated_at = $8, account = $24,
+                head = $25
+            WHERE name = $1 AND version = $2 AND head = $26 AND ($21::text IS NULL OR EXISTS (SELECT FROM held))
             RETURNING name
         ), freed AS (
             DELETE FROM claims USING moved WHERE claims.shift = moved.name AND NOT $9::boolean
@@ -122,7 +126,7 @@ pub(crate) async fn commit(
         ORDER BY e.seq
         "#,
         row.name,
-        row::number(expected),
+        row::number(before.version),
         row.version,
         row.phase,
         row.active,
@@ -145,10 +149,12 @@ pub(crate) async fn commit(
         leased.owner,
         leased.epoch,
         row.account,
+        row.head,
+        before.hash.0,
     );
     match unless_taken(committed.execute(pool)).await? {
         Some(done) if done.rows_affected() > 0 => Ok(()),
-        Some(_) | None => Err(why_not_committed(pool, shift, expected, key, lease).await?),
+        Some(_) | None => Err(why_not_committed(pool, shift, before.version, key, lease).await?),
     }
 }
 
@@ -170,7 +176,7 @@ pub(crate) async fn put_reports(pool: &PgPool, reports: &[(String, Report)]) -> 
 pub(crate) async fn load(pool: &PgPool, name: &str) -> Result<Option<Stored>, StoreError> {
     let found = sqlx::query_as!(
         SnapshotRow,
-        "SELECT name, version, snapshot, report FROM shifts WHERE name = $1",
+        "SELECT name, version, head, snapshot, report FROM shifts WHERE name = $1",
         name,
     );
     match within(found.fetch_optional(pool)).await? {
@@ -184,7 +190,7 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, 
     let rows = sqlx::query_as!(
         SnapshotRow,
         r#"
-        SELECT name, version, snapshot, report
+        SELECT name, version, head, snapshot, report
         FROM shifts
         WHERE ($1::text IS NULL OR phase = $1)
             AND ($2::text IS NULL OR labels::jsonb ->> $2 = $3)
@@ -206,8 +212,10 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, 
 }
 
 pub(crate) async fn active(pool: &PgPool) -> Result<Vec<Active>, StoreError> {
-    let rows =
-        sqlx::query_as!(ActiveRow, "SELECT name, account, version FROM shifts WHERE active ORDER BY name");
+    let rows = sqlx::query_as!(
+        ActiveRow,
+        "SELECT name, account, version, head FROM shifts WHERE active ORDER BY name"
+    );
     within(rows.fetch_all(pool)).await?.into_iter().map(ActiveRow::active).collect()
 }
 

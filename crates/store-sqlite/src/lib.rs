@@ -21,7 +21,7 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
 };
 use sqlx::{
     SqlitePool,
@@ -118,12 +118,13 @@ impl Store for SqliteStore {
 
     async fn commit(
         &self,
+        before: &Head,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
         lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
-        shifts::commit(&self.writer, shift, events, key, lease).await
+        shifts::commit(&self.writer, before, shift, events, key, lease).await
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {

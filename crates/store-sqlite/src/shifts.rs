@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, IdempotencyKey, Lease, StoreError, Stored, expected_version,
+    Active, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -17,7 +17,7 @@ pub(crate) async fn create(
     events: &[Event],
     key: Option<&IdempotencyKey>,
 ) -> Result<(), StoreError> {
-    expected_version(shift, events)?;
+    refuse_unfounded(&Head::default(), shift, events)?;
     let mut transaction = begin(writer).await?;
     keys::refuse_used(&mut transaction, key).await?;
     if exists(&mut *transaction, &shift.name).await? {
@@ -30,18 +30,19 @@ pub(crate) async fn create(
 
 pub(crate) async fn commit(
     writer: &SqlitePool,
+    before: &Head,
     shift: &Shift,
     events: &[Event],
     key: Option<&IdempotencyKey>,
     lease: Option<&Lease>,
 ) -> Result<(), StoreError> {
-    let expected = expected_version(shift, events)?;
+    refuse_unfounded(before, shift, events)?;
     let mut transaction = begin(writer).await?;
     keys::refuse_used(&mut transaction, key).await?;
     leases::refuse_lost(&mut transaction, lease).await?;
-    if !update(&mut transaction, shift, events, expected).await? {
+    if !update(&mut transaction, before, shift, events).await? {
         return Err(match exists(&mut *transaction, &shift.name).await? {
-            true => StoreError::Conflict { shift: shift.name.clone(), expected },
+            true => StoreError::Conflict { shift: shift.name.clone(), expected: before.version },
             false => StoreError::NotFound(shift.name.clone()),
         });
     }
@@ -66,7 +67,7 @@ pub(crate) async fn load(readers: &SqlitePool, name: &str) -> Result<Option<Stor
     let found = sqlx::query_as!(
         SnapshotRow,
         r#"
-        SELECT name AS "name!", version AS "version!: i64", snapshot AS "snapshot!", report
+        SELECT name AS "name!", version AS "version!: i64", head AS "head!", snapshot AS "snapshot!", report
         FROM shifts WHERE name = ?1
         "#,
         name,
@@ -82,7 +83,7 @@ pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<St
     let rows = sqlx::query_as!(
         SnapshotRow,
         r#"
-        SELECT name AS "name!", version AS "version!: i64", snapshot AS "snapshot!", report
+        SELECT name AS "name!", version AS "version!: i64", head AS "head!", snapshot AS "snapshot!", report
         FROM shifts
         WHERE (?1 IS NULL OR phase = ?1)
             AND (?2 IS NULL OR EXISTS (
@@ -109,7 +110,7 @@ pub(crate) async fn active(readers: &SqlitePool) -> Result<Vec<Active>, StoreErr
     let rows = sqlx::query_as!(
         ActiveRow,
         r#"
-        SELECT name AS "name!", account AS "account!", version AS "version!: i64"
+        SELECT name AS "name!", account AS "account!", version AS "version!: i64", head AS "head!"
         FROM shifts WHERE active ORDER BY name
         "#
     );
@@ -147,8 +148,8 @@ async fn insert(
     let row = ShiftRow::new(shift, events)?;
     let inserted = sqlx::query!(
         r#"
-        INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at, account)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+        INSERT INTO shifts (name, version, phase, active, labels, snapshot, created_at, updated_at, account, head)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         "#,
         row.name,
         row.version,
@@ -159,27 +160,29 @@ async fn insert(
         row.created_at,
         row.updated_at,
         row.account,
+        row.head,
     );
     inserted.execute(connection).await.store_error()?;
     Ok(())
 }
 
-/// Whether the row was at the expected version, and now is the new state.
+/// Whether the row's history ended there, and the row now is the new state.
 async fn update(
     connection: &mut SqliteConnection,
+    before: &Head,
     shift: &Shift,
     events: &[Event],
-    expected: u64,
 ) -> Result<bool, StoreError> {
-    let (row, expected) = (ShiftRow::new(shift, events)?, row::number(expected));
+    let (row, version) = (ShiftRow::new(shift, events)?, row::number(before.version));
     let updated = sqlx::query!(
         r#"
         UPDATE shifts
-        SET version = ?3, phase = ?4, active = ?5, labels = ?6, snapshot = ?7, updated_at = ?8, account = ?9
-        WHERE name = ?1 AND version = ?2
+        SET version = ?3, phase = ?4, active = ?5, labels = ?6, snapshot = ?7, updated_at = ?8, account = ?9,
+            head = ?10
+        WHERE name = ?1 AND version = ?2 AND head = ?11
         "#,
         row.name,
-        expected,
+        version,
         row.version,
         row.phase,
         row.active,
@@ -187,6 +190,8 @@ async fn update(
         row.snapshot,
         row.updated_at,
         row.account,
+        row.head,
+        before.hash.0,
     );
     Ok(updated.execute(connection).await.store_error()?.rows_affected() == 1)
 }

@@ -51,10 +51,13 @@ pub(crate) fn clean_reason(reason: Option<String>) -> Result<Option<String>, Pro
     let Some(reason) = reason else { return Ok(None) };
     let reason = reason.trim();
     if reason.chars().count() > REASON_MAX {
-        return Err(malformed(format!("a reason has at most {REASON_MAX} characters")));
+        return Err(
+            malformed(format!("a reason has at most {REASON_MAX} characters")).with_hint("Shorten it.")
+        );
     }
     if reason.chars().any(|char| char.is_control() && char != '\n') {
-        return Err(malformed("a reason has no control characters but line ends".to_owned()));
+        let why = "a reason has no control characters but line ends";
+        return Err(malformed(why.to_owned()).with_hint("Take them out."));
     }
     Ok((!reason.is_empty()).then(|| reason.to_owned()))
 }

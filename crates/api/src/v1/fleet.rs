@@ -43,6 +43,10 @@ async fn answer(
     let body = body.ok_or_else(|| {
         Problem::new(Code::MalformedBody, "There is no body; nothing was done.").with_hint(which)
     })?;
+    if body.selector.iter().any(|(label, value)| label.contains('\0') || value.contains('\0')) {
+        let why = "The selector has a NUL character, which no label has; nothing was done.";
+        return Err(Problem::new(Code::MalformedBody, why).with_hint("Take it out."));
+    }
     let command = command(&body);
     if body.freeze && command == Command::Revert {
         return Err(Problem::new(Code::MalformedBody, "Only `pause` can freeze; nothing was done."));

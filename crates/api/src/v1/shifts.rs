@@ -11,7 +11,7 @@ use axum::{
 use crossfade_core::{plan::Plan, shift};
 use crossfade_ports::{
     StoreError,
-    store::{Filter, Stored},
+    store::{Filter, Head, Stored},
 };
 use serde::Deserialize;
 
@@ -140,7 +140,7 @@ pub(super) async fn revise(
         if query.dry_run {
             return Ok(done(&app, StatusCode::OK, Vec::new(), &Stored { shift: after, report }));
         }
-        match app.store.commit(&after, &events, None, None).await {
+        match app.store.commit(&Head::of(&shift), &after, &events, None, None).await {
             Ok(()) => {
                 app.poke.poke();
                 let revision = after.revision;

@@ -14,7 +14,7 @@ use crossfade_core::{
 };
 use crossfade_ports::{
     StoreError,
-    store::{IdempotencyKey, Stored},
+    store::{Head, IdempotencyKey, Stored},
 };
 
 use super::once;
@@ -95,7 +95,7 @@ pub(super) async fn carry_out(
             Ok(next) => next,
             Err(problem) => return earlier(app, asked).await?.ok_or(problem),
         };
-        match app.store.commit(&after, &events, asked.key.as_ref(), None).await {
+        match app.store.commit(&Head::of(&shift), &after, &events, asked.key.as_ref(), None).await {
             Ok(()) => {
                 app.poke.poke_at(&after.name);
                 log(&after, asked);

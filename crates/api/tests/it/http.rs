@@ -148,3 +148,39 @@ async fn a_request_ends_in_time() {
     assert_eq!(revert.status, StatusCode::GATEWAY_TIMEOUT);
     assert!(revert.json()["hint"].as_str().unwrap().contains("crossfade revert --direct"));
 }
+
+#[tokio::test]
+async fn a_nul_is_refused_before_the_store_sees_it() {
+    let world = World::new();
+    world.shift("www", "moved").await;
+    world.store.calls();
+    let mut refused = Vec::new();
+    for path in
+        ["?label=env%3D%00", "?label=e%00%3Dprod", "?cursor=a%00", "?phase=%00", "/w%00w", "/w%00w/history"]
+    {
+        refused.push((world.get(&format!("/api/v1/shifts{path}")).await, "malformed_request"));
+    }
+    refused.push((world.post("/api/v1/shifts/w%00w/revert", "").await, "malformed_request"));
+    for (path, body) in [
+        ("shifts/www/pause", r#"{"reason": "a\u0000b"}"#),
+        ("pause", r#"{"selector": {}, "reason": "a\u0000b"}"#),
+        ("pause", r#"{"selector": {"env": "a\u0000b"}}"#),
+        ("revert", r#"{"selector": {"a\u0000b": "prod"}}"#),
+    ] {
+        refused.push((world.post(&format!("/api/v1/{path}"), body).await, "malformed_body"));
+    }
+    for (answer, code) in refused {
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::BAD_REQUEST, code),
+            "{}",
+            answer.text
+        );
+        assert!(answer.json()["hint"].is_string(), "{}", answer.text);
+    }
+    let plan = format!("{}\ndescription: \"a\\0b\"\n", crate::world::plan("www"));
+    let answer = world.post_plan("/api/v1/shifts", &plan).await;
+    assert_eq!(answer.code(), "plan_invalid");
+    assert_eq!(answer.json()["errors"][0]["message"], "the text has a NUL character");
+    assert!(world.store.calls().is_empty());
+}

@@ -11,7 +11,7 @@ use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::{
     Store, StoreError,
     fake::store::MemoryStore,
-    store::{Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
 };
 
 /// Over a store in memory: what a test wants to go wrong, and which calls were made.
@@ -106,6 +106,7 @@ impl Store for Unsteady {
 
     async fn commit(
         &self,
+        before: &Head,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
@@ -119,7 +120,7 @@ impl Store for Unsteady {
                 return Err(StoreError::Conflict { shift: shift.name.clone(), expected: 0 });
             }
         }
-        self.inner.commit(shift, events, key, lease).await
+        self.inner.commit(before, shift, events, key, lease).await
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {

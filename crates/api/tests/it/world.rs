@@ -16,6 +16,7 @@ use crossfade_core::{
 use crossfade_ports::{
     Account, Accounts, Clock, Poke, Store, Vitals,
     fake::{metrics::MemoryMetrics, zones::MemoryZones},
+    store::Head,
 };
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -149,8 +150,8 @@ impl World {
     /// What the engine would have committed.
     pub(crate) async fn happen(&self, name: &str, happened: Vec<Happened>) {
         let shift = self.store.load(name).await.unwrap().unwrap().shift;
-        let (shift, events) = shift.after(happened, &Actor::daemon(), None, now()).unwrap();
-        self.store.commit(&shift, &events, None, None).await.unwrap();
+        let (after, events) = shift.after(happened, &Actor::daemon(), None, now()).unwrap();
+        self.store.commit(&Head::of(&shift), &after, &events, None, None).await.unwrap();
     }
 
     /// At its first step, with all of that confirmed.

@@ -67,8 +67,14 @@ fn names() {
         ),
         (
             "labels: { env: prod, product: sports }",
-            r#"labels: { env: "a\0b" }"#,
+            r#"labels: { env: "a\tb" }"#,
             "line 5, labels.env: a label has no control characters; take them out",
+        ),
+        ("owner: team-web", r#"owner: "a\0b""#, "line 3, owner: the text has a NUL character; take it out"),
+        (
+            "labels: { env: prod, product: sports }",
+            r#"labels: { "a\0b": prod }"#,
+            "line 5, labels: a key has a NUL character; take it out",
         ),
         (
             "account: default",

@@ -205,10 +205,9 @@ impl Keeper {
         }
         let (leases, replicas) = join(answered(self.store.leases()), answered(self.store.replicas())).await;
         let (leases, replicas) = (leases?, replicas?);
-        for tenure in &leases {
-            if let Some(holding) = self.held.get(&tenure.lease.account)
-                && holding.lease != tenure.lease
-            {
+        for holding in self.held.values() {
+            // Somebody else's by now, or nobody's: a database that fell back may never have heard of it.
+            if !holding.is_over() && !leases.iter().any(|tenure| tenure.lease == holding.lease) {
                 holding.lose();
             }
         }

@@ -324,6 +324,7 @@ impl Sim {
             }
             Err(Refusal::Conflict) => {
                 // Somebody has paused or reverted: the rest of a step no longer follows.
+                slot.stale = true;
                 slot.effects.clear();
                 let then = if then == Then::Effects { Then::Pass } else { then };
                 self.call(r, Call::Load { then });

@@ -134,6 +134,7 @@ impl Sim {
                 let trusted_until =
                     if self.mutations.trusts_too_long { now + 600_000 } else { began + TRUST };
                 replica.holding = Some(Holding { epoch, trusted_until, over: false });
+                replica.seen_epoch = replica.seen_epoch.max(epoch);
                 self.at(now.max(began + RENEW_EVERY), Due::Renew { r, life });
                 if !renewal {
                     self.note(|| format!("daemon {r} has the lease with epoch {epoch}"));

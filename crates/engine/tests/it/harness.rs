@@ -19,6 +19,7 @@ use crossfade_engine::{Engine, Point, Probe, Settings};
 use crossfade_ports::{
     Account, Accounts, Clock, Poke, Store, StoreError, Vitals,
     fake::{metrics::MemoryMetrics, store::MemoryStore, zones::MemoryZones},
+    store::Head,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -44,7 +45,9 @@ pub(crate) struct World {
     pub(crate) zones: MemoryZones,
     pub(crate) metrics: MemoryMetrics,
     pub(crate) clock: VirtualClock,
+    /// The first one.
     pub(crate) group: GroupKey,
+    pub(crate) groups: Vec<GroupKey>,
     /// Of the daemons' configurations.
     pub(crate) accounts: Vec<&'static str>,
     running: BTreeMap<&'static str, Running>,
@@ -58,11 +61,13 @@ const ONLY: &str = "a";
 
 pub(crate) const SHIFT: &str = "www";
 
-fn plan(zone: &ZoneId) -> String {
+fn plan(zones: &[ZoneId]) -> String {
+    let records = |zone: &ZoneId| format!("{{ zone: {zone}, name: www.example.com, types: [A] }}");
+    let records = zones.iter().map(records).collect::<Vec<_>>().join(", ");
     format!(
         "
 name: {SHIFT}
-records: [{{ zone: {zone}, name: www.example.com, types: [A] }}]
+records: [{records}]
 from: {{ legacy: 1 }}
 to: {{ cloud: 1 }}
 ramp: {{ steps: [10, 50, 100], hold: 10m }}
@@ -78,29 +83,45 @@ gates:
 impl World {
     /// A zone with two weighted records, healthy metrics for a day, and a shift that was created but not started.
     pub(crate) async fn new() -> World {
+        World::with_zones(1).await
+    }
+
+    /// The same records in so many zones.
+    pub(crate) async fn with_zones(count: usize) -> World {
         let clock = VirtualClock { began: Instant::now() };
         let zones = MemoryZones::new();
-        let zone = zones.create_zone("example.com");
-        zones.create_group(&zone, "www.example.com", &[("legacy", 100), ("cloud", 0)]);
-        let group = GroupKey { zone, name: RecordName::new("www.example.com"), record_type: RecordType::A };
+        let group = || {
+            let zone = zones.create_zone("example.com");
+            zones.create_group(&zone, "www.example.com", &[("legacy", 100), ("cloud", 0)]);
+            GroupKey { zone, name: RecordName::new("www.example.com"), record_type: RecordType::A }
+        };
+        let groups: Vec<GroupKey> = std::iter::repeat_with(group).take(count).collect();
         let metrics = MemoryMetrics::new();
         let from = clock.now() - SignedDuration::from_hours(1);
         metrics.put_each(&query("Requests"), from, from + SignedDuration::from_hours(24), 1_000.0);
         let store = Arc::new(MemoryStore::new());
-        let parsed = parse(&plan(&group.zone), Format::Yaml).unwrap();
-        let (shift, events) = create(parsed, vec![group.clone()], &ada(), None, clock.now()).unwrap();
-        store.create(&shift, &events, None).await.unwrap();
-        World {
+        let world = World {
             store,
             zones,
             metrics,
             clock,
-            group,
+            group: groups[0].clone(),
+            groups,
             accounts: vec!["default"],
             running: BTreeMap::new(),
             starts: 0,
             probe: Probe::default(),
-        }
+        };
+        world.create().await;
+        world
+    }
+
+    /// A shift of all the groups.
+    pub(crate) async fn create(&self) {
+        let zones: Vec<ZoneId> = self.groups.iter().map(|group| group.zone.clone()).collect();
+        let parsed = parse(&plan(&zones), Format::Yaml).unwrap();
+        let (shift, events) = create(parsed, self.groups.clone(), &ada(), None, self.clock.now()).unwrap();
+        self.store.create(&shift, &events, None).await.unwrap();
     }
 
     /// With the engine running and the shift started.
@@ -215,7 +236,7 @@ impl World {
         for _ in 0..10 {
             let shift = self.shift().await;
             let (next, events) = command(&shift, verb, &ada(), None, self.clock.now()).unwrap();
-            match self.store.commit(&next, &events, None, None).await {
+            match self.store.commit(&Head::of(&shift), &next, &events, None, None).await {
                 Ok(()) => {
                     return self.running.get(replica).map_or((), |replica| replica.poke.poke());
                 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a set-up that fails is a failed test")]
 
+mod failover;
 mod harness;
 mod life;
 mod model;
@@ -9,3 +10,4 @@ mod replica;
 mod replicas;
 mod simulated;
 mod trouble;
+mod zones;

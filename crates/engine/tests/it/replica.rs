@@ -20,7 +20,7 @@ use crossfade_core::{
 use crossfade_ports::{
     Poke, Store, StoreError, SubmitError, Vitals, Zone, Zones, ZonesError,
     fake::{store::MemoryStore, zones::MemoryZones},
-    store::{Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
     zones::ChangeStatus,
 };
 use tokio::{task::JoinHandle, time::Instant};
@@ -129,13 +129,14 @@ impl Store for Reach {
 
     async fn commit(
         &self,
+        before: &Head,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
         lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
         assert!(lease.is_some(), "an engine commits under its lease");
-        self.store()?.commit(shift, events, key, lease).await?;
+        self.store()?.commit(before, shift, events, key, lease).await?;
         self.commits.lock().unwrap().push(Instant::now());
         Ok(())
     }

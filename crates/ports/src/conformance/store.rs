@@ -19,7 +19,7 @@ use crossfade_core::{
 
 use self::sample::{commanded, first_step};
 pub use self::{keys::*, leases::*, reading::*, writing::*};
-use crate::store::{Filter, Store, Stored};
+use crate::store::{Filter, Head, Store, Stored};
 
 #[macro_export]
 macro_rules! store_suite {
@@ -35,6 +35,7 @@ macro_rules! store_suite {
             releasing_frees_the_records
             a_commit_moves_on
             a_stale_commit_is_refused
+            a_commit_on_another_history_is_refused
             a_commit_without_events_is_refused
             a_history_has_no_gaps
             a_key_is_recalled
@@ -89,16 +90,16 @@ async fn created(store: &dyn Store, (shift, events): (Shift, Vec<Event>)) -> (Sh
     (shift, events)
 }
 
-async fn committed(store: &dyn Store, (shift, events): (Shift, Vec<Event>)) -> Shift {
-    store.commit(&shift, &events, None, None).await.unwrap();
+async fn committed(store: &dyn Store, before: &Shift, (shift, events): (Shift, Vec<Event>)) -> Shift {
+    store.commit(&Head::of(before), &shift, &events, None, None).await.unwrap();
     shift
 }
 
 /// Started, and confirmed at its first step.
 async fn moved(store: &dyn Store, born: &Shift) -> Shift {
-    let mut present = committed(store, commanded(born, Command::Start, 1)).await;
+    let mut present = committed(store, born, commanded(born, Command::Start, 1)).await;
     for step in first_step(&present) {
-        present = committed(store, step).await;
+        present = committed(store, &present, step).await;
     }
     present
 }

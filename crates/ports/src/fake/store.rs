@@ -13,8 +13,8 @@ use crossfade_core::{GroupKey, event::Event, report::Report, shift::Shift};
 
 use self::lease::Desk;
 use crate::store::{
-    Active, Filter, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
-    expected_version,
+    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    refuse_unfounded,
     row::{KeyRow, number},
 };
 
@@ -23,7 +23,11 @@ pub struct MemoryStore {
     tables: Mutex<Tables>,
 }
 
-#[derive(Debug, Default)]
+/// A store as it was, for [`MemoryStore::restore`].
+#[derive(Clone, Debug)]
+pub struct Backup(Tables);
+
+#[derive(Clone, Debug, Default)]
 struct Tables {
     desk: Desk,
     shifts: BTreeMap<String, Kept>,
@@ -59,6 +63,18 @@ impl MemoryStore {
         self.lock().desk.advance(by);
     }
 
+    pub fn backup(&self) -> Backup {
+        Backup(self.lock().clone())
+    }
+
+    /// Forgets everything that was written since, as a failover to a standby that was behind: leases and idempotency
+    /// keys, too.
+    pub fn restore(&self, backup: &Backup) {
+        let mut tables = self.lock();
+        let (unavailable, lost_answers) = (tables.unavailable, tables.lost_answers);
+        *tables = Tables { unavailable, lost_answers, ..backup.0.clone() };
+    }
+
     /// Who the record groups belong to.
     pub fn claims(&self) -> BTreeMap<GroupKey, String> {
         self.lock().claims.clone()
@@ -91,7 +107,7 @@ impl Store for MemoryStore {
         key: Option<&IdempotencyKey>,
     ) -> Result<(), StoreError> {
         let mut tables = self.reach()?;
-        expected_version(shift, events)?;
+        refuse_unfounded(&Head::default(), shift, events)?;
         tables.refuse_used(key)?;
         if tables.shifts.contains_key(&shift.name) {
             return Err(StoreError::Exists(shift.name.clone()));
@@ -110,21 +126,22 @@ impl Store for MemoryStore {
 
     async fn commit(
         &self,
+        before: &Head,
         shift: &Shift,
         events: &[Event],
         key: Option<&IdempotencyKey>,
         lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
         let mut tables = self.reach()?;
-        let expected = expected_version(shift, events)?;
+        refuse_unfounded(before, shift, events)?;
         tables.refuse_used(key)?;
         tables.desk.refuse_lost(lease)?;
         let kept =
             tables.shifts.get_mut(&shift.name).ok_or_else(|| StoreError::NotFound(shift.name.clone()))?;
-        if kept.stored.shift.version != expected {
-            return Err(StoreError::Conflict { shift: shift.name.clone(), expected });
+        if Head::of(&kept.stored.shift) != *before {
+            return Err(StoreError::Conflict { shift: shift.name.clone(), expected: before.version });
         }
-        refuse_gaps(expected, events)?;
+        refuse_gaps(before.version, events)?;
         kept.stored.shift = shift.clone();
         kept.events.extend_from_slice(events);
         if !shift.holds_records() {
@@ -164,7 +181,7 @@ impl Store for MemoryStore {
         let active = |shift: &Shift| Active {
             name: shift.name.clone(),
             account: shift.plan.account.clone(),
-            version: shift.version,
+            head: Head::of(shift),
         };
         Ok(shifts.filter(|shift| shift.is_active()).map(active).collect())
     }

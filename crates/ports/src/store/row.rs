@@ -11,13 +11,15 @@ use crossfade_core::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Active, IdempotencyKey, Remembered, StoreError};
+use super::{Active, Head, IdempotencyKey, Remembered, StoreError};
 
 /// What is written of a shift. All but the snapshot is there to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShiftRow {
     pub name: String,
     pub version: i64,
+    /// The hash of the newest event.
+    pub head: String,
     pub phase: &'static str,
     pub active: bool,
     pub account: String,
@@ -32,6 +34,7 @@ pub struct ShiftRow {
 pub struct SnapshotRow {
     pub name: String,
     pub version: i64,
+    pub head: String,
     pub snapshot: String,
     pub report: Option<String>,
 }
@@ -54,6 +57,7 @@ pub struct ActiveRow {
     pub name: String,
     pub account: String,
     pub version: i64,
+    pub head: String,
 }
 
 /// What is remembered with an idempotency key.
@@ -70,6 +74,7 @@ impl ShiftRow {
         Ok(ShiftRow {
             name: shift.name.clone(),
             version: number(shift.version),
+            head: shift.head.0.clone(),
             phase: shift.phase.as_str(),
             active: shift.is_active(),
             account: shift.plan.account.clone(),
@@ -122,6 +127,10 @@ impl SnapshotRow {
             );
             return Err(self.inconsistent(why));
         }
+        if shift.head.0 != self.head {
+            let why = format!("event {} is not the one that the row names by its hash", self.version);
+            return Err(self.inconsistent(why));
+        }
         Ok(shift)
     }
 
@@ -170,7 +179,8 @@ impl EventRow {
 impl ActiveRow {
     pub fn active(self) -> Result<Active, StoreError> {
         let version = unsigned("shifts", &self.name, self.version)?;
-        Ok(Active { name: self.name, account: self.account, version })
+        let head = Head { version, hash: Hash(self.head) };
+        Ok(Active { name: self.name, account: self.account, head })
     }
 }
 

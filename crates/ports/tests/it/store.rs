@@ -3,8 +3,9 @@
 use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
-    conformance::store::sample::{commanded, shift},
+    conformance::store::sample::{commanded, key, shift},
     fake::store::MemoryStore,
+    store::Head,
     store_suite,
 };
 
@@ -21,11 +22,11 @@ async fn what_is_unavailable_keeps_what_it_has() {
     store.create(&born, &events, None).await.unwrap();
     store.set_unavailable(true);
     let (started, events) = commanded(&born, Command::Start, 1);
-    let refused = store.commit(&started, &events, None, None).await;
+    let refused = store.commit(&Head::of(&born), &started, &events, None, None).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })));
     assert!(store.load("www").await.is_err());
     store.set_unavailable(false);
-    store.commit(&started, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn a_lost_answer_is_a_write_that_was_done() {
     assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
     assert_eq!(store.claims().len(), 1);
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
 }
 
 #[tokio::test]
@@ -50,4 +51,19 @@ async fn the_clock_of_leases_can_be_moved() {
     store.advance(ttl * 2);
     assert!(!store.renew(&lease, ttl).await.unwrap());
     assert!(store.acquire("default", "b", ttl, 0).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_was_written_since_a_backup_is_lost_with_it() {
+    let (store, ttl) = (MemoryStore::new(), std::time::Duration::from_secs(15));
+    let (born, events) = shift("www");
+    store.create(&born, &events, None).await.unwrap();
+    let backup = store.backup();
+    let (started, events) = commanded(&born, Command::Start, 1);
+    store.commit(&Head::of(&born), &started, &events, Some(&key("k", "f", 1)), None).await.unwrap();
+    store.acquire("default", "a", ttl, 0).await.unwrap().unwrap();
+    store.restore(&backup);
+    assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
+    assert_eq!(store.recall(&key("k", "f", 2)).await.unwrap(), None);
+    assert_eq!(store.leases().await.unwrap(), []);
 }

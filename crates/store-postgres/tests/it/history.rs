@@ -4,6 +4,7 @@ use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{commanded, shift},
+    store::Head,
 };
 use sqlx::{Connection, PgConnection};
 
@@ -47,7 +48,7 @@ async fn no_statement_changes_the_history() {
     let (born, events) = shift("www");
     store.create(&born, &events, None).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
     let history = store.events("www", 0, 100).await.unwrap();
 
     for role in ["origin", "replica"] {
@@ -89,7 +90,7 @@ async fn a_role_that_may_only_add_is_enough() {
     let key = crossfade_ports::conformance::store::sample::key("k", "f", 0);
     store.create(&born, &events, Some(&key)).await.unwrap();
     let (cancelled, events) = commanded(&born, Command::Cancel, 1);
-    store.commit(&cancelled, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &cancelled, &events, None, None).await.unwrap();
     store.put_reports(&[("www".to_owned(), Default::default())]).await.unwrap();
     let mut daemon = PgConnection::connect(&daemon_url).await.unwrap();
     for forbidden in

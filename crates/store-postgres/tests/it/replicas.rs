@@ -6,6 +6,7 @@ use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{commanded, shift},
+    store::Head,
 };
 use crossfade_store_postgres::{PostgresStore, testing::Server, watch};
 use sqlx::{Connection, PgConnection};
@@ -33,7 +34,7 @@ async fn a_lease_is_not_taken_over_in_the_middle_of_a_commit() {
     sqlx::raw_sql("BEGIN; SELECT FROM shifts FOR UPDATE").execute(&mut shell).await.unwrap();
     let committing = tokio::spawn({
         let (store, started, a) = (store.clone(), started.clone(), a.clone());
-        async move { store.commit(&started, &events, None, Some(&a)).await }
+        async move { store.commit(&Head::of(&born), &started, &events, None, Some(&a)).await }
     });
     waiting(&url, 1).await;
     // Meanwhile the lease runs out. Whoever wants it has to wait until the commit is done.
@@ -71,7 +72,7 @@ async fn others_hear_of_commands_and_released_leases() {
     here.create(&born, &events, None).await.unwrap();
     timeout(PATIENCE, heard.notified()).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    here.commit(&started, &events, None, None).await.unwrap();
+    here.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
     timeout(PATIENCE, heard.notified()).await.unwrap();
 }
 

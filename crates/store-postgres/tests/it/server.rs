@@ -6,6 +6,7 @@ use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{commanded, shift},
+    store::Head,
 };
 use crossfade_store_postgres::{PostgresStore, testing::Server};
 use sqlx::{Connection, PgConnection};
@@ -23,7 +24,7 @@ async fn a_lost_server_is_unavailable_until_it_is_back() {
 
     server.stop();
     let asked = Instant::now();
-    let refused = store.commit(&started, &events, None, None).await.unwrap_err();
+    let refused = store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }) && refused.is_retryable(), "{refused:?}");
     let (loaded, pinged, connected) =
         tokio::join!(store.load("www"), store.ping(), PostgresStore::connect(&url));
@@ -34,7 +35,7 @@ async fn a_lost_server_is_unavailable_until_it_is_back() {
     assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
 
     server.restart();
-    store.commit(&started, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
     assert_eq!(store.load("www").await.unwrap().unwrap().shift, started);
 }
 
@@ -59,12 +60,12 @@ async fn a_row_that_stays_locked_is_unavailable() {
     let mut shell = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("BEGIN; SELECT FROM shifts FOR UPDATE").execute(&mut shell).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    let refused = store.commit(&started, &events, None, None).await.unwrap_err();
+    let refused = store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused:?}");
     // Readers have not noticed anything, and nothing was done.
     assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
     sqlx::raw_sql("COMMIT").execute(&mut shell).await.unwrap();
-    store.commit(&started, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
 }
 
 #[tokio::test]

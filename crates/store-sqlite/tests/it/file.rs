@@ -4,6 +4,7 @@ use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{commanded, shift},
+    store::Head,
 };
 use crossfade_store_sqlite::SqliteStore;
 use sqlx::{Connection, SqliteConnection};
@@ -96,7 +97,8 @@ async fn every_commit_is_on_the_disk_and_readers_do_not_wait() {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         sqlx::raw_sql("COMMIT").execute(&mut shell).await.unwrap();
     };
-    let (committed, ()) = tokio::join!(store.commit(&started, &events, None, None), wait);
+    let before = Head::of(&born);
+    let (committed, ()) = tokio::join!(store.commit(&before, &started, &events, None, None), wait);
     committed.unwrap();
 }
 

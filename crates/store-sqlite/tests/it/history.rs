@@ -4,6 +4,7 @@ use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{commanded, shift},
+    store::Head,
 };
 use sqlx::{Connection, SqliteConnection};
 
@@ -53,7 +54,7 @@ async fn no_statement_changes_the_history() {
     let (born, events) = shift("www");
     store.create(&born, &events, None).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
     let history = store.events("www", 0, 100).await.unwrap();
 
     // As a shell has them: without foreign keys, and with triggers that do not wake each other.

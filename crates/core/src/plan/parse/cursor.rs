@@ -106,10 +106,13 @@ impl<'a> Cursor<'a> {
         read: impl Fn(&str, &Cursor<'a>) -> Read<T>,
     ) -> Read<BTreeMap<String, T>> {
         let entries = self.entries(wanted)?;
-        let values: Vec<_> = entries
-            .iter()
-            .map(|e| Ok((e.key.clone(), read(&e.key, &self.child(&e.key, &e.node))?)))
-            .collect();
+        let value = |entry: &'a Entry| {
+            if entry.key.contains('\0') {
+                return Err(self.refuse("a key has a NUL character", "take it out"));
+            }
+            Ok((entry.key.clone(), read(&entry.key, &self.child(&entry.key, &entry.node))?))
+        };
+        let values: Vec<_> = entries.iter().map(value).collect();
         values.into_iter().collect()
     }
 
@@ -134,6 +137,10 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn text(&self) -> Read<String> {
         match &self.node.value {
+            // No database keeps one, and no name server or console shows one.
+            Value::Text(text) if text.contains('\0') => {
+                Err(self.refuse("the text has a NUL character", "take it out"))
+            }
             Value::Text(text) => Ok(text.clone()),
             Value::Number(_) | Value::Flag(_) => {
                 Err(self.refuse(format!("wanted text, found {}", self.found()), "put it in quotes"))

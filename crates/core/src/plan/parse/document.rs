@@ -93,7 +93,6 @@ fn labels(at: &Cursor<'_>) -> Read<BTreeMap<String, String>> {
             return Err(value.refuse(message, "give it another name"));
         }
         let text = text_up_to(value, LONGEST_LABEL_VALUE)?;
-        // A NUL cannot be searched for in PostgreSQL, and would spoil every search by a label.
         if text.chars().any(char::is_control) {
             return Err(value.refuse("a label has no control characters", "take them out"));
         }

@@ -6,13 +6,13 @@ use super::{
     created, history, loaded,
     sample::{commanded, key, of, plan, shift},
 };
-use crate::store::{Remembered, Store, StoreError};
+use crate::store::{Head, Remembered, Store, StoreError};
 
 pub async fn a_key_is_recalled(store: &dyn Store) {
     let (born, events) = shift("www");
     store.create(&born, &events, Some(&key("k1", "f1", 0))).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, Some(&key("k2", "f2", 1)), None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, Some(&key("k2", "f2", 1)), None).await.unwrap();
     for (key, seq) in [(key("k1", "f1", 5), 1), (key("k2", "f2", 5), 2)] {
         let remembered = Remembered { shift: "www".to_owned(), seq };
         assert_eq!(store.recall(&key).await.unwrap(), Some(remembered));
@@ -26,7 +26,10 @@ pub async fn a_key_of_another_request_is_refused(store: &dyn Store) {
     let other = key("k", "another", 1);
     assert!(matches!(store.recall(&other).await, Err(StoreError::KeyReused)));
     let (started, events) = commanded(&born, Command::Start, 1);
-    assert!(matches!(store.commit(&started, &events, Some(&other), None).await, Err(StoreError::KeyReused)));
+    assert!(matches!(
+        store.commit(&Head::of(&born), &started, &events, Some(&other), None).await,
+        Err(StoreError::KeyReused)
+    ));
     let (api, events) = shift("api");
     assert!(matches!(store.create(&api, &events, Some(&other)).await, Err(StoreError::KeyReused)));
     assert_eq!(store.load("api").await.unwrap(), None);
@@ -35,9 +38,10 @@ pub async fn a_key_of_another_request_is_refused(store: &dyn Store) {
 pub async fn a_key_used_by_the_same_request_is_a_conflict(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, Some(&key("k", "f", 1)), None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, Some(&key("k", "f", 1)), None).await.unwrap();
     let (paused, events) = commanded(&started, Command::Pause { freeze: false }, 2);
-    let refused = store.commit(&paused, &events, Some(&key("k", "f", 2)), None).await.unwrap_err();
+    let refused =
+        store.commit(&Head::of(&started), &paused, &events, Some(&key("k", "f", 2)), None).await.unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { .. }) && refused.is_retryable());
     assert_eq!(loaded(store, "www").await.shift, started);
 }
@@ -59,7 +63,7 @@ pub async fn a_key_is_forgotten_after_a_day(store: &dyn Store) {
     let late = key("k", "another", DAY + 1);
     assert_eq!(store.recall(&late).await.unwrap(), None);
     let (started, events) = commanded(&born, Command::Start, DAY + 1);
-    store.commit(&started, &events, Some(&late), None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, Some(&late), None).await.unwrap();
     assert_eq!(store.recall(&late).await.unwrap(), Some(Remembered { shift: "www".to_owned(), seq: 2 }));
 
     let later = key("k", "a third", 2 * DAY + 2);
@@ -74,12 +78,18 @@ pub async fn a_refused_commit_leaves_nothing(store: &dyn Store) {
     store.create(&other, &events, Some(&key("k", "f", 0))).await.unwrap();
     // It would free the claim, too.
     let (cancelled, events) = commanded(&born, Command::Cancel, 1);
-    store.commit(&cancelled, &events, Some(&key("k", "another", 1)), None).await.unwrap_err();
+    store
+        .commit(&Head::of(&born), &cancelled, &events, Some(&key("k", "another", 1)), None)
+        .await
+        .unwrap_err();
     assert_eq!(loaded(store, "www").await.shift, born);
     assert_eq!(history(store, "www").await.len(), 1);
     let (thief, events) = of(plan("thief", "", &[]), &["a"]);
     assert!(matches!(store.create(&thief, &events, None).await, Err(StoreError::Claimed { .. })));
-    store.commit(&cancelled, &commanded(&born, Command::Cancel, 1).1, None, None).await.unwrap();
+    store
+        .commit(&Head::of(&born), &cancelled, &commanded(&born, Command::Cancel, 1).1, None, None)
+        .await
+        .unwrap();
 }
 
 pub async fn of_racing_requests_with_one_key_one_wins(store: &dyn Store) {

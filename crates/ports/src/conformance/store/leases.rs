@@ -11,7 +11,7 @@ use super::{
     created, history, loaded,
     sample::{commanded, key, shift},
 };
-use crate::store::{Lease, Replica, Store, StoreError};
+use crate::store::{Head, Lease, Replica, Store, StoreError};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -107,13 +107,13 @@ pub async fn a_stale_holder_writes_nothing(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
     let a = acquired(store, "default", "a").await;
     let (started, events) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &events, None, Some(&a)).await.unwrap();
+    store.commit(&Head::of(&born), &started, &events, None, Some(&a)).await.unwrap();
 
     store.release(&a).await.unwrap();
     let (paused, events) = commanded(&started, Command::Pause { freeze: false }, 2);
     let used = key("k", "f", 2);
     let lost = async |lease: &Lease| {
-        let refused = store.commit(&paused, &events, Some(&used), Some(lease)).await;
+        let refused = store.commit(&Head::of(&started), &paused, &events, Some(&used), Some(lease)).await;
         assert!(matches!(refused, Err(StoreError::LeaseLost { account }) if account == lease.account));
         assert_eq!(loaded(store, "www").await.shift, started);
         assert_eq!(history(store, "www").await.len(), 2);
@@ -126,15 +126,15 @@ pub async fn a_stale_holder_writes_nothing(store: &dyn Store) {
     lost(&Lease { account: "other".to_owned(), ..b.clone() }).await;
     // That the lease is lost is said before that somebody else was faster.
     let (stale, later) = commanded(&born, Command::Cancel, 3);
-    let refused = store.commit(&stale, &later, None, Some(&a)).await;
+    let refused = store.commit(&Head::of(&born), &stale, &later, None, Some(&a)).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost { .. })));
-    let refused = store.commit(&stale, &later, None, Some(&b)).await;
+    let refused = store.commit(&Head::of(&born), &stale, &later, None, Some(&b)).await;
     assert!(matches!(refused, Err(StoreError::Conflict { .. })));
 
-    store.commit(&paused, &events, None, Some(&b)).await.unwrap();
+    store.commit(&Head::of(&started), &paused, &events, None, Some(&b)).await.unwrap();
     // People's commands need no lease.
     let (resumed, events) = commanded(&paused, Command::Resume, 4);
-    store.commit(&resumed, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&paused), &resumed, &events, None, None).await.unwrap();
 }
 
 pub async fn who_has_run_out_writes_nothing(store: &dyn Store) {
@@ -142,7 +142,7 @@ pub async fn who_has_run_out_writes_nothing(store: &dyn Store) {
     let a = store.acquire("default", "a", SHORT, 0).await.unwrap().unwrap();
     until(async || store.leases().await.unwrap().is_empty().then_some(())).await;
     let (started, events) = commanded(&born, Command::Start, 1);
-    let refused = store.commit(&started, &events, None, Some(&a)).await;
+    let refused = store.commit(&Head::of(&born), &started, &events, None, Some(&a)).await;
     assert!(matches!(refused, Err(StoreError::LeaseLost { .. })));
     assert_eq!(loaded(store, "www").await.shift, born);
 }

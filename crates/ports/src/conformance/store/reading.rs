@@ -4,14 +4,14 @@ use crossfade_core::{
     Share,
     event::{Happened, Hash, seal},
     report::{Next, Report},
-    shift::{Command, fold},
+    shift::{Command, Shift, fold},
 };
 
 use super::{
     all, committed, created, history, listed, loaded, moved,
     sample::{actor, commanded, happened, instant, key, labelled, of, plan, shift},
 };
-use crate::store::{Active, Filter, IdempotencyKey, Store, StoreError, Stored};
+use crate::store::{Active, Filter, Head, IdempotencyKey, Store, StoreError, Stored};
 
 pub async fn an_installation_has_one_name(store: &dyn Store) {
     store.ping().await.unwrap();
@@ -27,7 +27,7 @@ pub async fn what_is_absent(store: &dyn Store) {
     assert!(
         matches!(store.events("absent", 0, 10).await, Err(StoreError::NotFound(name)) if name == "absent")
     );
-    let refused = store.commit(&started, &events, Some(&key("k", "f", 0)), None).await;
+    let refused = store.commit(&Head::of(&absent), &started, &events, Some(&key("k", "f", 0)), None).await;
     assert!(matches!(refused, Err(StoreError::NotFound(name)) if name == "absent"));
     assert_eq!(store.recall(&key("k", "f", 0)).await.unwrap(), None);
     store.put_reports(&[("absent".to_owned(), Report::default())]).await.unwrap();
@@ -57,7 +57,7 @@ pub async fn lists_are_filtered(store: &dyn Store) {
     created(store, labelled("one", &[("env", "prod"), ("it's \"odd\".$", "ä'\"\\")])).await;
     let (two, _) = created(store, labelled("two", &[("env", "prod")])).await;
     created(store, labelled("three", &[("env", "test")])).await;
-    committed(store, commanded(&two, Command::Start, 1)).await;
+    committed(store, &two, commanded(&two, Command::Start, 1)).await;
     let filter = |phase: Option<&str>, label: Option<(&str, &str)>| Filter {
         phase: phase.map(str::to_owned),
         label: label.map(|(label, value)| (label.to_owned(), value.to_owned())),
@@ -76,12 +76,16 @@ pub async fn lists_are_filtered(store: &dyn Store) {
 pub async fn active_shifts_are_known(store: &dyn Store) {
     let (one, _) = created(store, shift("one")).await;
     let (two, _) = created(store, shift("two")).await;
-    created(store, shift("three")).await;
-    committed(store, commanded(&one, Command::Start, 1)).await;
-    committed(store, commanded(&two, Command::Cancel, 1)).await;
-    let active =
-        |name: &str, version| Active { name: name.to_owned(), account: "default".to_owned(), version };
-    assert_eq!(store.active().await.unwrap(), [active("one", 2), active("three", 1)]);
+    let (three, _) = created(store, shift("three")).await;
+    let one = committed(store, &one, commanded(&one, Command::Start, 1)).await;
+    committed(store, &two, commanded(&two, Command::Cancel, 1)).await;
+    let active = |shift: &Shift| Active {
+        name: shift.name.clone(),
+        account: "default".to_owned(),
+        head: Head::of(shift),
+    };
+    assert_eq!(one.version, 2);
+    assert_eq!(store.active().await.unwrap(), [active(&one), active(&three)]);
 }
 
 pub async fn reports_are_kept_beside(store: &dyn Store) {
@@ -97,14 +101,15 @@ pub async fn reports_are_kept_beside(store: &dyn Store) {
     assert_eq!(loaded(store, "one").await.report, Some(report(12.3)));
     assert_eq!(loaded(store, "two").await.report, Some(report(1.0)));
     store.put_reports(&[put("one", 0.1)]).await.unwrap();
-    let started = committed(store, commanded(&one, Command::Start, 1)).await;
+    let started = committed(store, &one, commanded(&one, Command::Start, 1)).await;
     assert_eq!(loaded(store, "one").await, Stored { shift: started, report: Some(report(0.1)) });
     assert_eq!(store.list(&all()).await.unwrap()[0].report, Some(report(0.1)));
 }
 
 pub async fn events_are_read_in_parts(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
-    committed(store, happened(&born, (0..9).map(|step| Happened::Approved { step }).collect(), 1)).await;
+    committed(store, &born, happened(&born, (0..9).map(|step| Happened::Approved { step }).collect(), 1))
+        .await;
     let seqs = async |after, limit| -> Vec<u64> {
         store.events("www", after, limit).await.unwrap().iter().map(|event| event.seq).collect()
     };
@@ -149,7 +154,7 @@ pub async fn odd_text_comes_back(store: &dyn Store) {
     let dropped = vec![Happened::AdvanceDropped { because: odd.to_owned() }];
     let (after, more) = born.after(dropped, &what, Some(odd.to_owned()), instant(1)).unwrap();
     let used = IdempotencyKey { key: odd.to_owned(), fingerprint: odd.to_owned(), at: instant(1) };
-    store.commit(&after, &more, Some(&used), None).await.unwrap();
+    store.commit(&Head::of(&born), &after, &more, Some(&used), None).await.unwrap();
     assert_eq!(history(store, "odd").await[1..], more);
     assert_eq!(loaded(store, "odd").await.shift, after);
     assert!(store.recall(&used).await.unwrap().is_some());
@@ -160,6 +165,6 @@ pub async fn large_events_come_back(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
     let large = |n: usize| Happened::AdvanceDropped { because: format!("{n} é").repeat(200_000) };
     let (after, events) = happened(&born, (0..3).map(large).collect(), 1);
-    store.commit(&after, &events, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &after, &events, None, None).await.unwrap();
     assert_eq!(history(store, "www").await[1..], events);
 }

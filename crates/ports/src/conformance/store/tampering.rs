@@ -11,7 +11,7 @@
 use crossfade_core::{event::Hash, shift::Command};
 
 use super::sample::{commanded, first_step, labelled};
-use crate::store::{Store, row::EventRow};
+use crate::store::{Head, Store, row::EventRow};
 
 pub struct Attack {
     pub what: &'static str,
@@ -73,9 +73,11 @@ pub async fn histories(store: &dyn Store) {
         let (born, events) = labelled(name, &[]);
         store.create(&born, &events, None).await.unwrap();
         let (started, events) = commanded(&born, Command::Start, 1);
-        store.commit(&started, &events, None, None).await.unwrap();
+        store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
+        let mut before = Head::of(&started);
         for (shift, events) in first_step(&started) {
-            store.commit(&shift, &events, None, None).await.unwrap();
+            store.commit(&before, &shift, &events, None, None).await.unwrap();
+            before = Head::of(&shift);
         }
     }
 }

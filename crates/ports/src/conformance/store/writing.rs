@@ -9,7 +9,7 @@ use super::{
     all, committed, created, history, loaded, moved,
     sample::{actor, commanded, happened, instant, key, of, plan, released, shift},
 };
-use crate::store::{Store, StoreError, Stored};
+use crate::store::{Head, Store, StoreError, Stored};
 
 pub async fn created_is_loaded(store: &dyn Store) {
     let (born, events) = created(store, shift("www")).await;
@@ -47,26 +47,26 @@ pub async fn a_refused_shift_claims_nothing(store: &dyn Store) {
 
 pub async fn cancelling_frees_the_records(store: &dyn Store) {
     let (born, _) = created(store, of(plan("one", "", &[]), &["a"])).await;
-    committed(store, commanded(&born, Command::Cancel, 1)).await;
+    committed(store, &born, commanded(&born, Command::Cancel, 1)).await;
     created(store, of(plan("two", "", &[]), &["a"])).await;
 }
 
 pub async fn releasing_frees_the_records(store: &dyn Store) {
     let (born, _) = created(store, of(plan("one", "", &[]), &["a"])).await;
     let moved = moved(store, &born).await;
-    let cancelled = committed(store, commanded(&moved, Command::Cancel, 100)).await;
+    let cancelled = committed(store, &moved, commanded(&moved, Command::Cancel, 100)).await;
     // The fence still stands in the zone.
     let (two, events) = of(plan("two", "", &[]), &["a"]);
     let refused = store.create(&two, &events, None).await;
     assert!(matches!(refused, Err(StoreError::Claimed { owner, .. }) if owner == "one"));
-    committed(store, released(&cancelled, 101)).await;
+    committed(store, &cancelled, released(&cancelled, 101)).await;
     created(store, (two, events)).await;
 }
 
 pub async fn a_commit_moves_on(store: &dyn Store) {
     let (born, mut events) = created(store, shift("www")).await;
     let (started, more) = commanded(&born, Command::Start, 1);
-    store.commit(&started, &more, None, None).await.unwrap();
+    store.commit(&Head::of(&born), &started, &more, None, None).await.unwrap();
     events.extend(more);
     let kept = loaded(store, "www").await.shift;
     assert_eq!(kept.version, 2);
@@ -76,26 +76,53 @@ pub async fn a_commit_moves_on(store: &dyn Store) {
 
 pub async fn a_stale_commit_is_refused(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
-    let started = committed(store, commanded(&born, Command::Start, 1)).await;
+    let started = committed(store, &born, commanded(&born, Command::Start, 1)).await;
     let (paused, events) = commanded(&born, Command::Pause { freeze: false }, 2);
-    match store.commit(&paused, &events, None, None).await {
+    match store.commit(&Head::of(&born), &paused, &events, None, None).await {
         Err(StoreError::Conflict { shift, expected }) => assert_eq!((shift.as_str(), expected), ("www", 1)),
         other => panic!("{other:?}"),
     }
     // From the future is no better than from the past.
-    let ahead = commanded(&started, Command::Pause { freeze: false }, 3).0;
-    let (ahead, events) = commanded(&ahead, Command::Resume, 4);
-    let refused = store.commit(&ahead, &events, None, None).await;
+    let uncommitted = commanded(&started, Command::Pause { freeze: false }, 3).0;
+    let (ahead, events) = commanded(&uncommitted, Command::Resume, 4);
+    let refused = store.commit(&Head::of(&uncommitted), &ahead, &events, None, None).await;
     assert!(matches!(refused, Err(StoreError::Conflict { expected: 3, .. })));
     assert_eq!(loaded(store, "www").await.shift, started);
 }
 
+/// As after a database has lost a commit, and took another in its place.
+pub async fn a_commit_on_another_history_is_refused(store: &dyn Store) {
+    let (born, _) = created(store, shift("www")).await;
+    let lost = commanded(&born, Command::Start, 1).0;
+    let kept = committed(store, &born, commanded(&born, Command::Pause { freeze: false }, 1)).await;
+    assert_eq!(lost.version, kept.version);
+    let (next, events) = commanded(&lost, Command::Pause { freeze: true }, 2);
+    let used = key("k", "f", 2);
+    match store.commit(&Head::of(&lost), &next, &events, Some(&used), None).await {
+        Err(StoreError::Conflict { shift, expected }) => assert_eq!((shift.as_str(), expected), ("www", 2)),
+        other => panic!("{other:?}"),
+    }
+    // Whatever it claims to follow, the hashes tell what it does follow.
+    let refused = store.commit(&Head::of(&kept), &next, &events, Some(&used), None).await;
+    assert!(matches!(refused, Err(StoreError::Refused(_))));
+    assert_eq!(loaded(store, "www").await.shift, kept);
+    assert_eq!(history(store, "www").await.len(), 2);
+    assert_eq!(store.recall(&used).await.unwrap(), None);
+    committed(store, &kept, commanded(&kept, Command::Resume, 3)).await;
+}
+
 pub async fn a_commit_without_events_is_refused(store: &dyn Store) {
     let (born, _) = created(store, shift("www")).await;
-    assert!(matches!(store.commit(&born, &[], None, None).await, Err(StoreError::Refused(_))));
+    assert!(matches!(
+        store.commit(&Head::of(&born), &born, &[], None, None).await,
+        Err(StoreError::Refused(_))
+    ));
     let (started, _) = commanded(&born, Command::Start, 1);
     let (_, others) = commanded(&born, Command::Cancel, 2);
-    assert!(matches!(store.commit(&started, &others, None, None).await, Err(StoreError::Refused(_))));
+    assert!(matches!(
+        store.commit(&Head::of(&born), &started, &others, None, None).await,
+        Err(StoreError::Refused(_))
+    ));
 }
 
 pub async fn a_history_has_no_gaps(store: &dyn Store) {
@@ -103,7 +130,7 @@ pub async fn a_history_has_no_gaps(store: &dyn Store) {
     let approved = |_| Happened::Approved { step: 0 };
     let (after, mut events) = happened(&born, (0..3).map(approved).collect(), 1);
     events.remove(1);
-    let refused = store.commit(&after, &events, None, None).await;
+    let refused = store.commit(&Head::of(&born), &after, &events, None, None).await;
     assert!(matches!(refused, Err(StoreError::Refused(why)) if why.contains("no gaps")));
     assert_eq!(loaded(store, "www").await.shift, born);
     assert_eq!(history(store, "www").await.len(), 1);
@@ -121,12 +148,12 @@ pub async fn of_racing_commits_one_wins(store: &dyn Store) {
             let happened = vec![Happened::Approved { step: racer }];
             present.after(happened, &actor(), None, instant(round)).unwrap()
         });
-        let [a, b, c, d] = &racers;
+        let ([a, b, c, d], before) = (&racers, Head::of(&present));
         let (a, b, c, d) = tokio::join!(
-            store.commit(&a.0, &a.1, None, None),
-            store.commit(&b.0, &b.1, None, None),
-            store.commit(&c.0, &c.1, None, None),
-            store.commit(&d.0, &d.1, None, None),
+            store.commit(&before, &a.0, &a.1, None, None),
+            store.commit(&before, &b.0, &b.1, None, None),
+            store.commit(&before, &c.0, &c.1, None, None),
+            store.commit(&before, &d.0, &d.1, None, None),
         );
         present = one_winner(&racers, [a, b, c, d], |error| matches!(error, StoreError::Conflict { .. }));
         assert_eq!(loaded(store, "www").await.shift, present);

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::store::{Lease, Replica, StoreError, Tenure};
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Desk {
     began: Instant,
     /// By how much a test has moved the clock.
@@ -17,7 +17,7 @@ pub(super) struct Desk {
     replicas: BTreeMap<String, (Replica, Duration)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Row {
     owner: Option<String>,
     epoch: u64,

@@ -93,6 +93,8 @@ pub(super) enum Base {
     Past(usize),
     /// A state that nobody committed.
     Future,
+    /// A state with the present version that the store has lost.
+    Lost,
     /// The present, and the events are not all there.
     Torn,
 }
@@ -147,6 +149,7 @@ fn base() -> impl Strategy<Value = Base> {
         8 => Just(Base::Present),
         1 => (1..4_usize).prop_map(Base::Past),
         1 => Just(Base::Future),
+        1 => Just(Base::Lost),
         1 => Just(Base::Torn),
     ]
 }

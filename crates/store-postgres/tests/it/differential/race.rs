@@ -10,6 +10,7 @@ use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{actor, instant, shift},
     fake::store::MemoryStore,
+    store::Head,
 };
 use crossfade_store_postgres::{PostgresStore, testing::Server};
 use crossfade_store_sqlite::SqliteStore;
@@ -76,7 +77,7 @@ async fn write(store: Arc<dyn Store>, writer: usize) -> Vec<(u64, Hash)> {
         let present = store.load("www").await.unwrap().unwrap().shift;
         let happened = vec![Happened::Approved { step: writer }];
         let (next, events) = present.after(happened, &actor(), None, instant(1)).unwrap();
-        match store.commit(&next, &events, None, None).await {
+        match store.commit(&Head::of(&present), &next, &events, None, None).await {
             Ok(()) => won.push((next.version, next.head)),
             Err(StoreError::Conflict { shift, expected }) => {
                 assert_eq!((shift.as_str(), expected), ("www", present.version));

@@ -13,7 +13,7 @@ use crossfade_core::{
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{actor, instant, key, labelled, of, plan},
-    store::{Filter, IdempotencyKey, Lease, Replica},
+    store::{Filter, Head, IdempotencyKey, Lease, Replica},
 };
 
 use super::operation::{ACCOUNTS, Base, Change, GROUPS, Key, LABELS, NAMES, Operation, REPLICAS, TEXTS};
@@ -32,7 +32,7 @@ pub(super) struct Session {
 
 pub(super) enum Request {
     Create(Box<Shift>, Vec<Event>, Option<IdempotencyKey>),
-    Commit(Box<Shift>, Vec<Event>, Option<IdempotencyKey>, Option<Lease>),
+    Commit(Head, Box<Shift>, Vec<Event>, Option<IdempotencyKey>, Option<Lease>),
     Recall(IdempotencyKey),
     PutReports(Vec<(String, Report)>),
     Load(&'static str),
@@ -68,9 +68,9 @@ impl Session {
                 Request::Create(Box::new(shift), events, self.key(*key))
             }
             Operation::Commit { name, base, changes, key, lease } => {
-                let (shift, events) = self.commit(NAMES[*name], *base, changes);
+                let (before, (shift, events)) = self.commit(NAMES[*name], *base, changes);
                 let lease = lease.map(|lease| self.lease(lease));
-                Request::Commit(Box::new(shift), events, self.key(*key), lease)
+                Request::Commit(before, Box::new(shift), events, self.key(*key), lease)
             }
             Operation::Recall { key: Key { key, request } } => {
                 Request::Recall(named(*key, *request, self.seconds))
@@ -110,7 +110,7 @@ impl Session {
     /// Remembers what came of a request.
     pub(super) fn note(&mut self, request: Request, answer: &Answer) {
         match (request, answer) {
-            (Request::Create(shift, ..) | Request::Commit(shift, ..), Answer::Done) => {
+            (Request::Create(shift, ..) | Request::Commit(_, shift, ..), Answer::Done) => {
                 if let Some(name) = NAMES.into_iter().find(|name| *name == shift.name) {
                     self.lives.entry(name).or_default().push(*shift);
                 }
@@ -120,7 +120,7 @@ impl Session {
         }
     }
 
-    fn commit(&self, name: &str, base: Base, changes: &[Change]) -> (Shift, Vec<Event>) {
+    fn commit(&self, name: &str, base: Base, changes: &[Change]) -> (Head, (Shift, Vec<Event>)) {
         let unborn = labelled(name, &[]).0;
         let life = self.lives.get(name).map_or(&[][..], Vec::as_slice);
         let ago = if let Base::Past(ago) = base { ago } else { 0 };
@@ -131,12 +131,18 @@ impl Session {
         if let Base::Future = base {
             before = after(&before, vec![Happened::Approved { step: 7 }]).0;
         }
+        if let Base::Lost = base {
+            // In the place of the newest commit, another with as many events.
+            let older = life.iter().rev().nth(1).unwrap_or(&unborn);
+            let lost = before.version.saturating_sub(older.version);
+            before = after(older, (0..lost).map(|_| Happened::Approved { step: 8 }).collect()).0;
+        }
         let happened = changes.iter().map(|change| happened(*change, &before)).collect();
         let (shift, mut events) = after(&before, happened);
         if let Base::Torn = base {
             events.truncate(events.len().saturating_sub(1));
         }
-        (shift, events)
+        (Head::of(&before), (shift, events))
     }
 
     fn key(&self, key: Option<Key>) -> Option<IdempotencyKey> {
@@ -156,8 +162,8 @@ impl Request {
             Request::Create(shift, events, key) => {
                 store.create(shift, events, key.as_ref()).await.map(|()| Answer::Done)
             }
-            Request::Commit(shift, events, key, lease) => {
-                store.commit(shift, events, key.as_ref(), lease.as_ref()).await.map(|()| Answer::Done)
+            Request::Commit(before, shift, events, key, lease) => {
+                store.commit(before, shift, events, key.as_ref(), lease.as_ref()).await.map(|()| Answer::Done)
             }
             Request::Recall(key) => store.recall(key).await.map(told),
             Request::PutReports(reports) => store.put_reports(reports).await.map(told),
