@@ -175,15 +175,15 @@ pub fn evaluate(config: &Config, state: &State, rows: &[Row], now: i64) -> Evalu
         lacks: None,
         stalled: None,
     };
-    evaluation.code = verdict(config, state, &closed, &meter, now, &evaluation).unwrap_or_else(|| {
-        let Some(lacks) = lacking(config, state, &step, now, &evaluation) else { return Code::Healthy };
-        if lacks == Code::Baking || state.waits_until.is_none_or(|until| now < until) {
-            return lacks;
-        }
-        evaluation.lacks = Some(lacks);
+    let lacks = lacking(config, state, &step, now, &evaluation);
+    let waited = state.waits_until.is_some_and(|until| now >= until);
+    if waited && lacks.is_some_and(|lacks| lacks != Code::Baking) {
+        evaluation.lacks = lacks;
         evaluation.stalled = stalled(config, settled, &baseline);
-        if evaluation.stalled.is_some() { Code::StalledBad } else { Code::Stalled }
-    });
+    }
+    let code = verdict(config, state, &closed, &meter, now, &evaluation);
+    let stalled = evaluation.lacks.map(|_| Code::Stalled);
+    evaluation.code = code.or(stalled).or(lacks).unwrap_or(Code::Healthy);
     evaluation
 }
 
@@ -206,6 +206,10 @@ fn verdict(
         return Some(Code::NoData);
     }
     let Some(advance_limit) = evaluation.advance_limit else { return Some(Code::NoBaseline) };
+    // Before what only holds: more errors in the newest period must not spare a step that is bad without them.
+    if evaluation.stalled.is_some() {
+        return Some(Code::StalledBad);
+    }
     if evaluation.score >= SUSPICIOUS {
         return Some(Code::Suspicious);
     }

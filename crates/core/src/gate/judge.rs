@@ -102,7 +102,8 @@ fn overruled(gate: &Errors, data: &GateData, told: &Evaluation, now: Timestamp) 
     match told.code {
         // What was counted was counted.
         Code::Errors | Code::StalledBad => None,
-        Code::Healthy if !told.heard => {
+        // An error more must not make of "not heard of" a mere "not proven".
+        Code::Healthy | Code::NotProven if !told.heard => {
             let why = "the `to` side has no datapoint in the newest closed periods".to_owned();
             Some(untrustworthy(gate, data, now).unwrap_or(why))
         }

@@ -1,5 +1,6 @@
 //! Verdicts, as a table: what was counted, and what follows. Known answers to the digit are in `vectors`.
 
+mod odd;
 mod properties;
 
 use jiff::{SignedDuration, Timestamp};
@@ -206,6 +207,14 @@ fn a_few_errors_are_not_enough() {
 }
 
 #[test]
+fn what_is_not_heard_of_holds_with_an_error_or_without() {
+    for errors in [0, 1] {
+        let data = quiet(&[minutes(15, 7, 12, 0), minutes(6, 6, 12, errors)].concat());
+        check(&data, standing(), Verdict::Hold, "no_data");
+    }
+}
+
+#[test]
 fn a_step_that_is_never_proven_is_stalled() {
     let waited = Standing { waits_until: Some(minutes_ago(1)), ..standing() };
     let report = check(&quiet(&minutes(15, 3, 7, 0)), waited, Verdict::Hold, "stalled");
@@ -219,6 +228,10 @@ fn a_step_that_is_never_proven_is_stalled() {
         "not proven healthy in time, and the step's error rate of 3.4 % is clearly above the limit of 0.6 %"
     );
     check(&data(&minutes(15, 3, 500, 0)), waited, Verdict::Pass, "healthy");
+    // One more bad minute makes it suspicious; that must not spare it.
+    let rows = [minutes(40, 15, 500, 25), minutes(14, 4, 500, 0), minutes(3, 3, 500, 25)].concat();
+    check(&data(&rows), Standing { waits_until: None, ..long }, Verdict::Hold, "suspicious");
+    check(&data(&rows), long, Verdict::Fail, "stalled_bad");
 }
 
 #[test]
