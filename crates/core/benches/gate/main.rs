@@ -1,14 +1,19 @@
 //! What the gate costs, and what it is worth: `cargo bench -p crossfade-core --bench gate`.
 
 mod goals;
-mod random;
+mod hours;
+#[expect(dead_code, reason = "the comparison has more stories")]
+#[path = "../simulation/mod.rs"]
 mod simulation;
 
 use std::{hint::black_box, process::ExitCode, time::Instant};
 
 use crossfade_core::gate::Verdict;
 
-use self::simulation::{config, judged, rows};
+use self::{
+    hours::{judged, rows},
+    simulation::ours::config,
+};
 
 const VERDICTS: u32 = 1_000_000;
 const CUTOVERS: u64 = 300;

@@ -144,7 +144,7 @@ fn a_pass_has_grounds(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn the_judgement_takes_anything(

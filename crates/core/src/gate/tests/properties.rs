@@ -72,7 +72,7 @@ fn judged(config: &Config, rows: &[Row]) -> Evaluation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     /// More errors in the newest period, up to its requests, never make the score or the verdict milder: wherever the
     /// shift stands, and however long the step has waited.

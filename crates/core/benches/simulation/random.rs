@@ -7,17 +7,21 @@ pub(crate) struct Random(u64);
 const ONE_BY_ONE: f64 = 40.0;
 
 impl Random {
+    /// Seeds that follow each other begin far apart: where they are steps of the generator itself, each cutover would
+    /// be drawn from the numbers of the one before.
     pub(crate) fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+        Random(mixed(mixed(seed.wrapping_add(1))))
     }
 
     /// Above 0 and below 1.
     pub(crate) fn uniform(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64 + f64::EPSILON / 4.0
+        (mixed(self.0) >> 11) as f64 / (1_u64 << 53) as f64 + f64::EPSILON / 4.0
+    }
+
+    /// From 0 to `end`, without it.
+    pub(crate) fn below(&mut self, end: i64) -> i64 {
+        (self.uniform() * end as f64) as i64
     }
 
     pub(crate) fn binomial(&mut self, trials: u64, chance: f64) -> u64 {
@@ -80,4 +84,10 @@ impl Random {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
+}
+
+fn mixed(state: u64) -> u64 {
+    let z = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
 }
