@@ -1,6 +1,6 @@
 //! What nobody can do: a sequential probability ratio test that knows the true rate of the fault, the limit, the
 //! correlation of errors, and the tick in which the fault began. It goes up by the clock, and reverts when the fault is
-//! a hundred times likelier than the limit.
+//! a hundred times likelier than the limit. Evidence for the limit is forgotten, as in CUSUM: that makes it quicker.
 
 use crossfade_core::gate::Row;
 
