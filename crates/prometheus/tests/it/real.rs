@@ -68,7 +68,7 @@ async fn prometheus() -> Option<Prometheus> {
         Server::new(&Config { url: format!("http://127.0.0.1:{port}/"), ..Config::default() }).unwrap();
     let prometheus = Prometheus { process, server, _folder: folder };
     for _ in 0..600 {
-        let asked = prometheus.server.range("vector(1) * $period", MINUTE, ends() - MINUTE, ends()).await;
+        let asked = prometheus.server.range("up", MINUTE, ends() - MINUTE, ends()).await;
         if asked.is_ok() {
             return Some(prometheus);
         }
