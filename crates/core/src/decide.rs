@@ -20,13 +20,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::write::applied;
+use self::zone::Compared;
 use crate::{
     RecordSet, ZoneId,
     batch::Batch,
     calendar,
     event::{ChangeId, Happened},
-    gate::{self, Answer, GateReport, Standing, Verdict},
-    plan::{OnFail, Question},
+    gate::{self, Answer, GateReport, Verdict},
+    plan::OnFail,
     report::{Next, Report},
     shift::{Cause, Phase, Shift},
 };
@@ -119,17 +120,48 @@ const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 /// Between attempts that Route 53 did not answer, or answered with a passing refusal.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
+/// What deciding again about the same shift can make use of; see [`gate::Memory`]. It may be dropped at any time.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// In the order of the plan's gates.
+    gates: Vec<gate::Memory>,
+    zones: Option<zone::Memory>,
+}
+
+/// The decision, from nothing but what is given.
 pub fn decide(shift: &Shift, seen: &Observation, rules: &Rules, now: Timestamp) -> Decision {
+    decide_again(shift, seen, rules, now, &mut Memory::default())
+}
+
+/// The same, sparing what was worked out before.
+pub fn decide_again(
+    shift: &Shift,
+    seen: &Observation,
+    rules: &Rules,
+    now: Timestamp,
+    memory: &mut Memory,
+) -> Decision {
     let standing = standing::standing(shift);
-    let gates: Vec<GateReport> = shift
-        .plan
-        .gates
-        .iter()
-        .map(|gate| gate::judge(gate, seen.gates.get(&gate.name), standing, now))
-        .collect();
-    let look = Look { shift, seen, rules, now, standing, gates };
+    memory.gates.resize_with(shift.plan.gates.len(), gate::Memory::default);
+    let mut observed = None;
+    let judged = shift.plan.gates.iter().zip(&mut memory.gates).map(|(gate, memory)| {
+        let (report, share) = gate::judge_again(gate, seen.gates.get(&gate.name), standing, now, memory);
+        observed = observed.or(share);
+        report
+    });
+    let gates: Vec<GateReport> = judged.collect();
+    let mut look = Look { shift, seen, rules, now, gates, compared: Compared::default() };
+    match shift.phase {
+        Phase::Running { .. } | Phase::Reverting { .. } => look.compare(&mut memory.zones),
+        Phase::Scheduled | Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
+            // What is left to write after the end may find the zone reverted, too.
+            if shift.write.is_some() {
+                look.compare(&mut memory.zones);
+            }
+        }
+    }
     let verge = look.verge();
-    let report = look.report();
+    let report = Report { next: look.next(), gates: look.gates, observed };
     let (happened, effects, wake) = match verge {
         Verge::Happen(happened) => (happened, Vec::new(), None),
         Verge::Do(effects) => (Vec::new(), effects, None),
@@ -145,8 +177,8 @@ struct Look<'a> {
     seen: &'a Observation,
     rules: &'a Rules,
     now: Timestamp,
-    standing: Standing,
     gates: Vec<GateReport>,
+    compared: Compared,
 }
 
 impl Look<'_> {
@@ -245,15 +277,6 @@ impl Look<'_> {
         self.shift.write.is_none() && self.shift.settled_at.is_some_and(|settled| settled <= self.now)
     }
 
-    fn report(&self) -> Report {
-        let observed = self.shift.plan.gates.iter().find_map(|gate| {
-            let Question::Errors(errors) = &gate.question;
-            let data = self.seen.gates.get(&gate.name)?.counts()?;
-            gate::observed_share(errors, data, self.standing, self.now)
-        });
-        Report { gates: self.gates.clone(), observed, next: self.next() }
-    }
-
     fn next(&self) -> Option<Next> {
         let shift = self.shift;
         match shift.phase {
@@ -282,13 +305,12 @@ impl Look<'_> {
     fn failed_reads(&self) -> Option<Verge> {
         let failed =
             |zone: &ZoneId| self.seen.zones.get(zone).filter(|read| read.listed.is_err()).map(|read| read.at);
-        let zones = self.shift.zones();
-        let oldest = zones.iter().filter_map(failed).min()?;
+        let oldest = self.shift.zone_ids().filter_map(failed).min()?;
         let again = oldest + READ_AGAIN_AFTER;
         if self.now < again {
             return Some(Verge::Until(again, "a zone is read again"));
         }
-        let failed = zones.into_iter().filter(|zone| failed(zone).is_some());
+        let failed = self.shift.zones().into_iter().filter(|zone| failed(zone).is_some());
         Some(Verge::Do(failed.map(|zone| Effect::Read { zone }).collect()))
     }
 
@@ -297,8 +319,9 @@ impl Look<'_> {
         let old = |zone: &ZoneId| {
             self.seen.zones.get(zone).is_none_or(|read| after.is_some_and(|after| read.at < after))
         };
-        let reads: Vec<Effect> =
-            self.shift.zones().into_iter().filter(old).map(|zone| Effect::Read { zone }).collect();
-        (!reads.is_empty()).then_some(reads)
+        if !self.shift.zone_ids().any(old) {
+            return None;
+        }
+        Some(self.shift.zones().into_iter().filter(old).map(|zone| Effect::Read { zone }).collect())
     }
 }

@@ -1,8 +1,8 @@
 //! Gates: what the metrics say about the traffic that was moved.
 //!
-//! A verdict is a pure function of the gate, every datapoint known so far and the clock; nothing is remembered
-//! between calls, so late and corrected datapoints simply take their place. Only [`Verdict::Pass`] lets a shift go
-//! up. Missing, partial or late data never pass.
+//! A verdict is a pure function of the gate, every datapoint known so far and the clock, so late and corrected
+//! datapoints simply take their place. Only [`Verdict::Pass`] lets a shift go up. Missing, partial or late data never
+//! pass. A [`Memory`] spares the work of saying the same again; [`judge`] does without.
 //!
 //! [`judge`] stands between the shift and [`evaluate`], which knows only counts: `meter` gathers evidence against the
 //! `to` side, `proof` evidence for it, `limits` says what both are measured by, and `signs` what the traffic says
@@ -14,10 +14,13 @@ mod judge;
 mod lately;
 mod likelihood;
 mod limits;
+mod memory;
 mod meter;
 mod proof;
+mod rows;
 mod sensitivity;
 mod sentence;
+mod series;
 mod signs;
 mod source;
 #[cfg(test)]
@@ -34,8 +37,10 @@ pub use self::{
     judge::config,
     lately::{RECENT_PERIODS, observed_share},
     limits::Increase,
+    memory::Memory,
     meter::Scored,
     sensitivity::{Sensitivity, StepSensitivity, Traffic, of_plan, of_shift},
+    series::Series,
     signs::Silence,
     source::{MetricQuery, Point, periods, queries},
 };
@@ -63,10 +68,10 @@ pub struct Period {
     pub errors: Option<u64>,
 }
 
-/// One side's periods, oldest first.
+/// What was read of one side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fetched {
-    pub periods: Vec<Period>,
+    pub periods: Series,
     /// Why these may not be all: such data can fail a gate, but not pass it.
     pub incomplete: Option<String>,
 }
@@ -179,20 +184,32 @@ impl Answer {
     }
 }
 
-/// What a gate says of what was last seen of it; `None` is nothing yet.
+/// What a gate says of what was last seen of it, from nothing else; `None` is nothing yet.
 pub fn judge(gate: &Gate, answer: Option<&Answer>, standing: Standing, now: Timestamp) -> GateReport {
-    let told = match (&gate.question, answer) {
+    judge_again(gate, answer, standing, now, &mut Memory::default()).0
+}
+
+/// The same, sparing what was worked out before. With it comes the share that is observed.
+pub fn judge_again(
+    gate: &Gate,
+    answer: Option<&Answer>,
+    standing: Standing,
+    now: Timestamp,
+    memory: &mut Memory,
+) -> (GateReport, Option<Share>) {
+    let (told, observed) = match (&gate.question, answer) {
         (Question::Errors(errors), Some(Answer::Counts(data))) => {
-            judge::judge(errors, Some(data), standing, now)
+            judge::judge(errors, Some(data), standing, now, memory)
         }
-        (Question::Errors(errors), None) => judge::judge(errors, None, standing, now),
+        (Question::Errors(errors), None) => judge::judge(errors, None, standing, now, memory),
     };
     let Told { verdict, code, sentence, numbers } = told;
     let (name, observe_only) = (gate.name.clone(), gate.observe_only);
-    GateReport { name, verdict, code, sentence, observe_only, numbers }
+    (GateReport { name, verdict, code, sentence, observe_only, numbers }, observed)
 }
 
 /// What one kind of gate says.
+#[derive(Clone, Debug)]
 pub(crate) struct Told {
     pub(crate) verdict: Verdict,
     pub(crate) code: String,

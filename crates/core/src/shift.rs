@@ -324,6 +324,11 @@ impl Shift {
         SignedDuration::from_secs(i64::from(seconds))
     }
 
+    /// The zones of the shift's groups, one for each group.
+    pub fn zone_ids(&self) -> impl Iterator<Item = &ZoneId> {
+        self.groups.iter().map(|group| &group.zone)
+    }
+
     pub fn zones(&self) -> BTreeSet<ZoneId> {
         self.groups.iter().map(|group| group.zone.clone()).collect()
     }

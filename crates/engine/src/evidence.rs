@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossfade_core::{
-    gate::{Answer, Fetched, GateData, MetricQuery, Point, periods, queries},
+    gate::{Answer, Fetched, GateData, MetricQuery, Point, Series, periods, queries},
     plan::{Errors, Question, Source},
     shift::Shift,
 };
@@ -26,6 +26,9 @@ const READ_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 /// Evidence is older than this only in steps that nobody waits for, and says nothing that newer does not.
 const EVIDENCE: SignedDuration = SignedDuration::from_hours(24);
 
+/// Older evidence is dropped so much at a time, because what follows from all of it has to be worked out anew then.
+const DROPPED: SignedDuration = SignedDuration::from_hours(12);
+
 /// Before the first step: what is usual on the legacy side, with quiet minutes and busy ones.
 const USUAL: SignedDuration = SignedDuration::from_mins(60);
 
@@ -38,7 +41,30 @@ const SHORT_PERIODS_KEPT: SignedDuration = SignedDuration::from_mins(3 * 60 - 5)
 
 #[derive(Default)]
 pub(crate) struct Evidence {
-    kept: Mutex<BTreeMap<Key, Kept>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    kept: BTreeMap<Key, Kept>,
+    /// Rises whenever anything was read.
+    reads: u64,
+}
+
+/// What a slot has taken over: the periods of each source its gates name.
+#[derive(Default)]
+pub(crate) struct Taken {
+    /// The newest read, and the plan's revision, that it is of.
+    of: Option<(u64, u32)>,
+    sides: BTreeMap<Source, Side>,
+}
+
+#[derive(Default)]
+struct Side {
+    series: Series,
+    /// The read of each query that is in it.
+    reads: Vec<u64>,
+    from: Option<Timestamp>,
 }
 
 /// The series that the active shifts want, with the time from which on.
@@ -58,17 +84,28 @@ struct Kept {
     complete_at: Option<Timestamp>,
     points: BTreeMap<Timestamp, f64>,
     incomplete: Option<String>,
+    /// The number of the newest read, and of the one before it; 0 for none.
+    read: u64,
+    read_before: u64,
+    /// Where the newest read began: what is older is as it was before.
+    since: Timestamp,
 }
 
 impl Evidence {
-    /// Puts what is known into the slot's observation.
+    /// Puts what is known into the slot's observation, if anything was read since.
     pub(crate) fn fill(&self, slot: &mut Slot) {
-        let kept = self.kept();
+        let known = self.known();
+        let of = Some((known.reads, slot.shift.revision));
+        if slot.taken.of == of {
+            return;
+        }
+        slot.taken.of = of;
         for gate in &slot.shift.plan.gates {
             let account = &slot.shift.plan.account;
+            let mut side = |source| side(&known.kept, account, source, &mut slot.taken.sides);
             let Question::Errors(errors) = &gate.question;
-            let to = side(&kept, account, &errors.error_rate.to);
-            let from = errors.error_rate.from.as_ref().map(|source| side(&kept, account, source));
+            let to = side(&errors.error_rate.to);
+            let from = errors.error_rate.from.as_ref().map(side);
             let data = match (to, from) {
                 (Some((to, read)), None) => GateData { fetched_at: read, to, from: None },
                 (Some((to, read)), Some(Some((from, other)))) => {
@@ -86,7 +123,7 @@ impl Evidence {
         let now = clock.now();
         let mut reads: BTreeMap<(String, Timestamp), Vec<MetricQuery>> = BTreeMap::new();
         {
-            let mut kept = self.kept();
+            let kept = &mut self.known().kept;
             kept.retain(|key, _| wanted.contains_key(key));
             for (key, from) in &wanted {
                 let again =
@@ -105,7 +142,9 @@ impl Evidence {
             };
             let answers = metrics.read(&queries, since, now).await;
             let complete = answers.values().all(|series| series.incomplete.is_none());
-            let mut kept = self.kept();
+            let mut known = self.known();
+            known.reads += 1;
+            let number = known.reads;
             for (query, series) in answers {
                 if let Some(why) = &series.incomplete {
                     tracing::warn!(
@@ -117,14 +156,19 @@ impl Evidence {
                 }
                 let key = Key { account: account.clone(), query };
                 let from = wanted.get(&key).copied().unwrap_or(since);
-                let entry = kept.entry(key).or_insert_with(|| Kept {
+                let entry = known.kept.entry(key).or_insert_with(|| Kept {
                     from,
                     read_at: now,
                     complete_at: None,
                     points: BTreeMap::new(),
                     incomplete: None,
+                    read: 0,
+                    read_before: 0,
+                    since,
                 });
                 entry.read_at = now;
+                (entry.read_before, entry.read) = (entry.read, number);
+                entry.since = series.points.iter().map(|point| point.at).min().unwrap_or(since).min(since);
                 if series.incomplete.is_none() {
                     entry.from = from;
                     entry.complete_at = Some(now);
@@ -140,8 +184,8 @@ impl Evidence {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +198,7 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
         let Question::Errors(errors) = &gate.question;
         for source in sources(errors) {
             let period = source.period();
-            let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(now - EVIDENCE));
+            let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(oldest_evidence(now)));
             let from = moved - USUAL.max(period * USUAL_PERIODS) - errors.metric_delay.0 - period;
             // Whole periods, so that the queries of many shifts share their reads.
             let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
@@ -189,16 +233,51 @@ fn sources(gate: &Errors) -> impl Iterator<Item = &Source> {
     std::iter::once(&gate.error_rate.to).chain(&gate.error_rate.from)
 }
 
-fn side(kept: &BTreeMap<Key, Kept>, account: &str, source: &Source) -> Option<(Fetched, Timestamp)> {
-    let mut series = BTreeMap::new();
-    let mut read_at = Timestamp::MAX;
-    let mut incomplete = None;
+/// Evidence goes back to here: further than [`EVIDENCE`], by less than [`DROPPED`].
+fn oldest_evidence(now: Timestamp) -> Timestamp {
+    let oldest = (now - EVIDENCE).as_second();
+    Timestamp::from_second(oldest - oldest.rem_euclid(DROPPED.as_secs())).unwrap_or(Timestamp::MIN)
+}
+
+/// A source's periods, with only what was read since they were last asked for put together anew.
+fn side(
+    kept: &BTreeMap<Key, Kept>,
+    account: &str,
+    source: &Source,
+    sides: &mut BTreeMap<Source, Side>,
+) -> Option<(Fetched, Timestamp)> {
+    let mut found = Vec::new();
     for query in queries(source) {
-        let found = kept.get(&Key { account: account.to_owned(), query: query.clone() })?;
-        read_at = read_at.min(found.read_at);
-        incomplete = incomplete.or_else(|| found.incomplete.clone());
-        let points = found.points.iter().map(|(at, sum)| Point { at: *at, sum: *sum }).collect();
-        series.insert(query, points);
+        let key = Key { account: account.to_owned(), query };
+        found.push((kept.get(&key)?, key.query));
     }
-    Some((Fetched { periods: periods(source, &series), incomplete }, read_at))
+    let read_at = found.iter().map(|(kept, _)| kept.read_at).min()?;
+    let incomplete = found.iter().find_map(|(kept, _)| kept.incomplete.clone());
+    let from = found.iter().map(|(kept, _)| kept.from).max()?;
+    if !sides.contains_key(source) {
+        sides.insert(source.clone(), Side::default());
+    }
+    let side = sides.get_mut(source)?;
+    let reads: Vec<u64> = found.iter().map(|(kept, _)| kept.read).collect();
+    if side.reads != reads || side.from != Some(from) {
+        let next = side.reads.len() == reads.len()
+            && side
+                .reads
+                .iter()
+                .zip(&found)
+                .all(|(read, (now, _))| [now.read, now.read_before].contains(read));
+        // What is there no longer goes first: a side that begins later is another one.
+        let since = if next && side.from.is_some_and(|before| before <= from) {
+            found.iter().map(|(kept, _)| kept.since).min()?
+        } else {
+            Timestamp::MIN
+        };
+        let newest =
+            |kept: &Kept| kept.points.range(since..).map(|(at, sum)| Point { at: *at, sum: *sum }).collect();
+        let series = found.iter().map(|(kept, query)| (query.clone(), newest(kept))).collect();
+        side.series.put(since, periods(source, &series));
+        side.series.forget_before(from);
+        (side.reads, side.from) = (reads, Some(from));
+    }
+    Some((Fetched { periods: side.series.clone(), incomplete }, read_at))
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crossfade_core::{
-    decide::{Decision, Effect, Rules, decide},
+    decide::{Decision, Effect, Rules, decide_again},
     event::{Actor, Event, Happened},
     shift::{Phase, Purpose, Shift},
 };
@@ -65,7 +65,7 @@ impl Context {
             let now = self.clock.now();
             self.evidence.fill(slot);
             let Decision { happened, effects, wake, report } =
-                decide(&slot.shift, &slot.seen, &self.rules(slot), now);
+                decide_again(&slot.shift, &slot.seen, &self.rules(slot), now, &mut slot.memory);
             slot.report = report;
             if !happened.is_empty() {
                 match self.commit(slot, happened, now).await {

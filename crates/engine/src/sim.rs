@@ -7,12 +7,13 @@
 //! demanded. Only the loop around the core is not the engine's own: `replica` says which of its lines it mirrors.
 //!
 //! In reading order: `fault`, the world's parts (`store`, `route53`, `traffic`), the daemons (`replica`, `call`,
-//! `keeper`), `people`, `watch` (what the invariants see), `ending`, and `tally` (figures over many lives).
+//! `keeper`), `people`, `pace` (how long everything takes), `watch` (what the invariants see), `ending`, and `tally` (figures over many lives).
 
 mod call;
 mod ending;
 mod fault;
 mod keeper;
+mod pace;
 mod people;
 mod random;
 mod replica;
@@ -37,6 +38,7 @@ use self::{
     call::{Answer, Call, Then},
     ending::Demand,
     fault::Swarm,
+    pace::Pace,
     random::Random,
     replica::Replica,
     route53::Route53,
@@ -116,11 +118,14 @@ enum Due {
     Renew {
         r: usize,
         life: u64,
+        turn: u64,
     },
     Start {
         r: usize,
     },
     Person,
+    /// Somebody has seen that a step does not get through.
+    Alarmed,
     Trouble,
     /// The faults stop.
     Calm,
@@ -144,6 +149,7 @@ struct Sim {
     /// The longest way of a request, there or back.
     slowest: i64,
     people_gap: f64,
+    pace: Pace,
     plans: u32,
     ttl: u32,
     /// Until then a lease may be held twice, because the database has forgotten one.
@@ -168,6 +174,7 @@ impl Sim {
     fn run(&mut self) -> Option<Violation> {
         while let Some(((at, _), due)) = self.queue.pop_first() {
             self.active_time(at);
+            self.renew_quietly(at);
             self.now = at;
             self.happen(due);
             if let Some(violation) = self.check() {
@@ -193,9 +200,13 @@ impl Sim {
             | Due::Look { r, .. }
             | Due::Metrics { r, .. }
             | Due::Renew { r, .. } => still(r),
-            Due::Arrive { .. } | Due::Start { .. } | Due::Person | Due::Trouble | Due::Calm | Due::Nurse => {
-                None
-            }
+            Due::Arrive { .. }
+            | Due::Start { .. }
+            | Due::Person
+            | Due::Alarmed
+            | Due::Trouble
+            | Due::Calm
+            | Due::Nurse => None,
         };
         if let Some(until) = until {
             return self.at(until, due);
@@ -211,9 +222,10 @@ impl Sim {
             }
             Due::Look { r, life } if self.lives(r, life) => self.look(r),
             Due::Metrics { r, life } if self.lives(r, life) => self.read_metrics(r),
-            Due::Renew { r, life } if self.lives(r, life) => self.renew(r),
+            Due::Renew { r, life, turn } if self.lives(r, life) => self.renew(r, turn),
             Due::Start { r } => self.start(r),
             Due::Person => self.somebody(),
+            Due::Alarmed => self.alarmed(),
             Due::Trouble => {
                 self.trouble();
                 let gap = self.random.gap(self.swarm.gap_ms);

@@ -3,12 +3,17 @@
 
 use std::sync::Arc;
 
-use crossfade_core::{decide::Observation, event::Event, report::Report, shift::Shift};
+use crossfade_core::{
+    decide::{Memory, Observation},
+    event::Event,
+    report::Report,
+    shift::Shift,
+};
 use crossfade_ports::store::Head;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::lease::Holding;
+use crate::{evidence::Taken, lease::Holding};
 
 pub(crate) struct Slot {
     pub(crate) shift: Shift,
@@ -17,6 +22,10 @@ pub(crate) struct Slot {
     /// The lease of its account.
     pub(crate) holding: Arc<Holding>,
     pub(crate) seen: Observation,
+    /// Where its metrics come from.
+    pub(crate) taken: Taken,
+    /// What deciding again makes use of.
+    pub(crate) memory: Memory,
     /// Events after `stored` that were acted on while the store did not answer. Only ever of a shift on its way down.
     pub(crate) unsaved: Vec<Event>,
     pub(crate) report: Report,
@@ -39,6 +48,8 @@ impl Slot {
             shift,
             holding,
             seen: Observation::default(),
+            taken: Taken::default(),
+            memory: Memory::default(),
             unsaved: Vec::new(),
             report: Report::default(),
             saved: None,
@@ -78,10 +89,9 @@ impl Slot {
 
     /// When the zone was last read, for the zone that was read the longest ago. `None` when one never was.
     pub(crate) fn oldest_read(&self) -> Option<Timestamp> {
-        let zones = self.shift.zones();
         let mut oldest = Timestamp::MAX;
-        for zone in zones {
-            oldest = oldest.min(self.seen.zones.get(&zone)?.at);
+        for zone in self.shift.zone_ids() {
+            oldest = oldest.min(self.seen.zones.get(zone)?.at);
         }
         Some(oldest)
     }

@@ -40,7 +40,7 @@ impl Look<'_> {
     }
 
     fn zone_holds(&self, holds: &mut Vec<Hold>) {
-        let drift = self.drift();
+        let drift = &self.compared.drift;
         if !drift.is_empty() {
             holds.push(self.hold(
                 Cause::Drift,
@@ -53,17 +53,15 @@ impl Look<'_> {
             // What was seen to drift has not been seen to be mended.
             holds.push(hold.clone());
         }
-        let unread = self.shift.zones().into_iter().find_map(|zone| {
-            let why = self.seen.zones.get(&zone)?.listed.as_ref().err()?;
+        let unread = self.shift.zone_ids().find_map(|zone| {
+            let why = self.seen.zones.get(zone)?.listed.as_ref().err()?;
             Some(format!("zone {zone} could not be read: {why}"))
         });
         if let Some(sentence) = unread.or_else(|| self.seen.trouble.as_ref().map(|t| t.sentence.clone())) {
             holds.push(self.hold(Cause::Fault, "route53", sentence));
         }
-        if self.shift.baseline.is_none()
-            && let Some((cause, code, sentence)) = self.unfit()
-        {
-            holds.push(self.hold(cause, code, sentence));
+        if let Some((cause, code, sentence)) = &self.compared.unfit {
+            holds.push(self.hold(*cause, code, sentence.clone()));
         }
     }
 

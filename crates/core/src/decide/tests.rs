@@ -186,7 +186,11 @@ impl World {
             Period { start, requests: Some(1_000), errors: Some(errors) }
         });
         let periods = if self.silent { Vec::new() } else { minutes.collect() };
-        let data = GateData { fetched_at: self.now, to: Fetched { periods, incomplete: None }, from: None };
+        let data = GateData {
+            fetched_at: self.now,
+            to: Fetched { periods: periods.into(), incomplete: None },
+            from: None,
+        };
         for gate in &self.shift.plan.gates {
             self.seen.gates.insert(gate.name.clone(), Answer::Counts(data.clone()));
         }
@@ -636,6 +640,33 @@ fn cancelling_removes_the_fence_and_leaves_the_weights() {
     assert_eq!(world.fence(), None);
     assert_eq!(world.cloud(), 1);
     assert!(!world.shift.holds_records());
+}
+
+/// Both fences are found gone in the same look, so neither answer is the last one.
+#[test]
+fn a_release_ends_even_if_the_answers_of_all_its_zones_are_lost() {
+    let records = "records:
+  - { zone: Z1, name: www.example.com, types: [A] }
+  - { zone: Z2, name: api.example.com, types: [A] }";
+    let one = "records: [{ zone: Z1, name: www.example.com, types: [A] }]";
+    let plan = parse(&PLAN.replace(one, records), Format::Yaml).unwrap();
+    let groups = ["Z1/www.example.com/A", "Z2/api.example.com/A"];
+    let groups = groups.map(|group| group.to_owned().try_into().unwrap()).to_vec();
+    let mut world = World::new();
+    (world.shift, world.events) = create(plan, groups, &ada(), None, world.now).unwrap();
+    for mut set in world.zone.clone() {
+        set.name = RecordName::new("api.example.com");
+        world.zone.push(set);
+    }
+    world.ask(Command::Start);
+    world.pass(5);
+    assert!(world.shift.has_written());
+    world.ask(Command::Cancel);
+    world.fates = vec![Fate::Unanswered, Fate::Unanswered];
+    world.pass(5);
+    assert_eq!(world.fence(), None);
+    assert!(!world.shift.holds_records(), "{:#?}", world.shift);
+    assert!(world.shift.holds.is_empty(), "{:#?}", world.shift.holds);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What a listing says: whose fence stands there, and whether anything is not as the shift left it.
 
+use std::collections::BTreeMap;
+
 use crate::{
     RecordSet, ZoneId,
     batch::{GroupWeights, weights_of},
-    event::Happened,
+    event::{Happened, Hash},
     fence::{self, Fence},
-    shift::{Known, Purpose, Write},
+    shift::{Cause, Known, Purpose, Write},
 };
 
 use super::Look;
@@ -24,14 +26,60 @@ pub(super) enum Stamp {
     Mixed,
 }
 
+/// What a comparison of the newest listings with the history came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Compared {
+    /// Everything that is not as the shift left it, in all zones that were read.
+    pub(super) drift: Vec<String>,
+    /// The newest write of a revert that the history does not know.
+    reverted: Option<u64>,
+    /// Why records that nobody has touched cannot be moved.
+    pub(super) unfit: Option<(Cause, &'static str, String)>,
+}
+
+/// A comparison that was made, and of what. The head stands for the whole history, and so for the state.
+#[derive(Debug)]
+pub(super) struct Memory {
+    head: Hash,
+    owner: String,
+    listings: BTreeMap<ZoneId, Vec<RecordSet>>,
+    compared: Compared,
+}
+
 impl Look<'_> {
+    /// Compares what was read with what was left, unless both are as they were the last time.
+    pub(super) fn compare(&mut self, memory: &mut Option<Memory>) {
+        let known = memory.as_ref().filter(|known| {
+            let read = |zone: &ZoneId| self.listing(zone) == known.listings.get(zone).map(Vec::as_slice);
+            known.head == self.shift.head
+                && known.owner == self.rules.owner
+                && self.shift.zone_ids().all(read)
+        });
+        if let Some(known) = known {
+            self.compared = known.compared.clone();
+            return;
+        }
+        let unfit = if self.shift.baseline.is_none() { self.unfit() } else { None };
+        self.compared = Compared { drift: self.drift(), reverted: self.unknown_revert(), unfit };
+        let listed = |zone: ZoneId| {
+            let sets = self.listing(&zone)?.to_vec();
+            Some((zone, sets))
+        };
+        *memory = Some(Memory {
+            head: self.shift.head.clone(),
+            owner: self.rules.owner.clone(),
+            listings: self.shift.zones().into_iter().filter_map(listed).collect(),
+            compared: self.compared.clone(),
+        });
+    }
+
     /// The newest listing of a zone, if the newest read gave one.
     pub(super) fn listing(&self, zone: &ZoneId) -> Option<&[RecordSet]> {
         self.seen.zones.get(zone)?.listed.as_deref().ok()
     }
 
     pub(super) fn all_read(&self) -> bool {
-        self.shift.zones().iter().all(|zone| self.listing(zone).is_some())
+        self.shift.zone_ids().all(|zone| self.listing(zone).is_some())
     }
 
     pub(super) fn stamp(&self, zone: &ZoneId, listed: &[RecordSet]) -> Stamp {
@@ -102,8 +150,7 @@ impl Look<'_> {
         differences
     }
 
-    /// Everything that is not as the shift left it, in all zones that were read.
-    pub(super) fn drift(&self) -> Vec<String> {
+    fn drift(&self) -> Vec<String> {
         let zones = self.shift.known.iter().filter(|(_, known)| known.generation.is_some());
         zones
             .filter_map(|(zone, known)| Some(self.differences(zone, self.listing(zone)?, known)))
@@ -138,6 +185,11 @@ impl Look<'_> {
     /// The baseline's weights under a fence of ours that the history does not know: somebody reverted without the
     /// daemon, or the daemon did without its database.
     pub(super) fn found_reverted(&self) -> Option<Vec<Happened>> {
+        let generation = self.compared.reverted?;
+        Some(vec![Happened::FoundReverted { generation, sets: self.own_listings() }])
+    }
+
+    fn unknown_revert(&self) -> Option<u64> {
         if !self.shift.may_have_written() || !self.all_read() || !self.shows_baseline() {
             return None;
         }
@@ -153,11 +205,11 @@ impl Look<'_> {
             Some(write) => newest >= write.generation && !self.shows(&write.weights),
             None => newest > self.shift.generation,
         };
-        unknown.then(|| vec![Happened::FoundReverted { generation: newest, sets: self.own_listings() }])
+        unknown.then_some(newest)
     }
 
     /// The members of the shift's groups as the newest listings show them.
-    pub(super) fn own_listings(&self) -> std::collections::BTreeMap<ZoneId, Vec<RecordSet>> {
+    pub(super) fn own_listings(&self) -> BTreeMap<ZoneId, Vec<RecordSet>> {
         let zones = self.shift.zones().into_iter();
         zones
             .filter_map(|zone| {

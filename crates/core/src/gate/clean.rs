@@ -10,7 +10,7 @@ pub(super) struct Count {
 }
 
 /// A closed period.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Closed {
     pub(super) start: i64,
     pub(super) to: Option<Count>,
@@ -19,16 +19,16 @@ pub(super) struct Closed {
 
 /// The periods whose datapoints should all be there by now, oldest first.
 pub(super) fn closed(config: &Config, rows: &[Row], now: i64) -> Vec<Closed> {
-    let mut closed: Vec<Closed> = rows
-        .iter()
-        .filter_map(|row| {
-            let due = row.start.saturating_add(config.period).saturating_add(config.metric_delay);
-            let late_by = now.checked_sub(due).filter(|late_by| *late_by >= 0)?;
-            let patient = late_by < config.period;
-            Some(Closed { start: row.start, to: count(row.to, patient), from: count(row.from, patient) })
-        })
-        .collect();
-    closed.sort_by_key(|period| period.start);
+    let mut closed: Vec<Closed> = Vec::with_capacity(rows.len());
+    closed.extend(rows.iter().filter_map(|row| {
+        let due = row.start.saturating_add(config.period).saturating_add(config.metric_delay);
+        let late_by = now.checked_sub(due).filter(|late_by| *late_by >= 0)?;
+        let patient = late_by < config.period;
+        Some(Closed { start: row.start, to: count(row.to, patient), from: count(row.from, patient) })
+    }));
+    if !closed.is_sorted_by_key(|period| period.start) {
+        closed.sort_by_key(|period| period.start);
+    }
     closed
 }
 

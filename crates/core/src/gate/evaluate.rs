@@ -1,7 +1,7 @@
 //! The judgement itself: from counts to a code and its numbers.
 //!
-//! A pure function of everything known so far and the clock. Nothing is remembered between calls, so a restart, a late
-//! datapoint or a corrected one needs no special care.
+//! A pure function of everything known so far and the clock, so a restart, a late datapoint or a corrected one needs no
+//! special care. What `memory` keeps between calls only spares work.
 
 use super::{
     Verdict,
@@ -134,21 +134,56 @@ const SUSPICIOUS: f64 = 0.25;
 
 pub fn evaluate(config: &Config, state: &State, rows: &[Row], now: i64) -> Evaluation {
     let closed = clean::closed(config, rows, now);
-    let mut baseline = Baseline::default();
-    let mut meter = Meter::new(config);
-    let mut limit = None;
+    let mut course = Course::new(config);
     for period in &closed {
+        course.measure(config, period);
+        course.weigh(config, state, period);
+    }
+    conclude(config, state, &closed, &course, now)
+}
+
+/// What closed periods, one after the other, have come to.
+#[derive(Clone, Debug)]
+pub(super) struct Course {
+    baseline: Baseline,
+    /// By which the newest was measured.
+    pub(super) limit: Option<f64>,
+    pub(super) meter: Meter,
+}
+
+impl Course {
+    pub(super) fn new(config: &Config) -> Course {
+        Course { baseline: Baseline::default(), limit: None, meter: Meter::new(config) }
+    }
+
+    /// Takes a period into account for what is usual. To be followed by [`Course::weigh`].
+    pub(super) fn measure(&mut self, config: &Config, period: &Closed) {
+        self.baseline.add(period.from, period.to.unwrap_or_default().requests);
+        self.limit = limits::failing(config, self.baseline.excused());
+    }
+
+    /// Takes it into account as evidence.
+    pub(super) fn weigh(&mut self, config: &Config, state: &State, period: &Closed) {
         let to = period.to.unwrap_or_default();
-        baseline.add(period.from, to.requests);
-        limit = limits::failing(config, baseline.excused());
         if period.start.saturating_add(config.period) <= state.moved_at || to.requests == 0 {
-            continue;
+            return;
         }
-        if let Some(limit) = limit.filter(|limit| *limit < HIGHEST_LIMIT) {
+        if let Some(limit) = self.limit.filter(|limit| *limit < HIGHEST_LIMIT) {
             let scored = Scored { start: period.start, requests: to.requests, errors: to.errors };
-            meter.weigh(scored, limit);
+            self.meter.weigh(scored, limit);
         }
     }
+}
+
+/// What follows from the closed periods, and what they have come to.
+pub(super) fn conclude(
+    config: &Config,
+    state: &State,
+    closed: &[Closed],
+    course: &Course,
+    now: i64,
+) -> Evaluation {
+    let Course { baseline, limit, meter } = course;
     let settled = match state.settled_at {
         Some(settled_at) => &closed[closed.partition_point(|period| period.start < settled_at)..],
         None => &[],
@@ -159,7 +194,7 @@ pub fn evaluate(config: &Config, state: &State, rows: &[Row], now: i64) -> Evalu
         code: Code::Healthy,
         score: meter.score(),
         threshold: meter.threshold(),
-        limit,
+        limit: *limit,
         baseline: baseline.usual(),
         advance_limit,
         requests: step.to.requests,
@@ -169,7 +204,7 @@ pub fn evaluate(config: &Config, state: &State, rows: &[Row], now: i64) -> Evalu
         observed: signs::observed(config, state, settled),
         newest: meter.newest(),
         recovering: meter.is_recovering(),
-        heard: signs::is_heard(config, &closed, now),
+        heard: signs::is_heard(config, closed, now),
         silence: signs::silence(config, state, settled),
         periods_to_go: advance_limit.and_then(|limit| step.periods_to_go(limit)),
         lacks: None,
@@ -179,9 +214,9 @@ pub fn evaluate(config: &Config, state: &State, rows: &[Row], now: i64) -> Evalu
     let waited = state.waits_until.is_some_and(|until| now >= until);
     if waited && lacks.is_some_and(|lacks| lacks != Code::Baking) {
         evaluation.lacks = lacks;
-        evaluation.stalled = stalled(config, settled, &baseline);
+        evaluation.stalled = stalled(config, settled, baseline);
     }
-    let code = verdict(config, state, &closed, &meter, now, &evaluation);
+    let code = verdict(config, state, closed, meter, now, &evaluation);
     let stalled = evaluation.lacks.map(|_| Code::Stalled);
     evaluation.code = code.or(stalled).or(lacks).unwrap_or(Code::Healthy);
     evaluation

@@ -3,23 +3,33 @@
 //! Some rules of the house stand above the judgement: data that are incomplete or old can fail a gate but not pass it,
 //! nothing passes on a `to` side that has not been heard of lately, and nothing is judged before the first step.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Counts, ErrorNumbers, Fetched, GateData, Numbers, Standing, Told, Verdict,
-    evaluate::{Code, Config, Evaluation, Reading, Row, State, evaluate},
-    lately::{recent, recent_from},
+    evaluate::{Code, Config, Evaluation, State},
+    lately::{OBSERVED_PERIODS, observed_share, recent, recent_from},
     limits::Increase,
+    memory::{Memory, Said},
     sentence::sentence,
+    signs::MISSING,
 };
-use crate::{Share, plan::Errors};
+use crate::{
+    Share,
+    plan::{Errors, Source},
+};
 
 /// Data read longer ago than this, or than two periods, say nothing about now.
 const STALE_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
-pub(super) fn judge(gate: &Errors, data: Option<&GateData>, standing: Standing, now: Timestamp) -> Told {
+/// What the counts say, sparing what was worked out before. With it comes the share that is observed.
+pub(super) fn judge(
+    gate: &Errors,
+    data: Option<&GateData>,
+    standing: Standing,
+    now: Timestamp,
+    memory: &mut Memory,
+) -> (Told, Option<Share>) {
     let mut numbers = ErrorNumbers {
         recent: Counts::default(),
         recent_from: None,
@@ -31,19 +41,93 @@ pub(super) fn judge(gate: &Errors, data: Option<&GateData>, standing: Standing, 
         advance_limit: None,
         baseline: None,
     };
-    let (verdict, code, sentence) = match data {
-        // The first read is on its way: nothing is odd, and nothing passes.
-        None => (Verdict::Wait, "unread", "no metrics have been read yet".to_owned()),
-        Some(data) => {
-            numbers.recent = recent(gate, data, standing.moved_at, now);
-            numbers.recent_from = recent_from(gate, data, now);
-            match standing.moved_at {
-                None => before_the_first_step(gate, data, numbers.recent_from, now),
-                Some(moved_at) => weigh(gate, data, moved_at, standing, now, &mut numbers),
-            }
-        }
+    let told = |verdict, code: &str, sentence, numbers| Told {
+        verdict,
+        code: code.to_owned(),
+        sentence,
+        numbers: Numbers::Errors(numbers),
     };
-    Told { verdict, code: code.to_owned(), sentence, numbers: Numbers::Errors(numbers) }
+    // The first read is on its way: nothing is odd, and nothing passes.
+    let Some(data) = data else {
+        return (told(Verdict::Wait, "unread", "no metrics have been read yet".to_owned(), numbers), None);
+    };
+    let stale = is_stale(gate, data, now);
+    if let Some(said) = &memory.said
+        && !stale
+        && said.stands(gate, data, standing, now)
+    {
+        return (said.told.clone(), said.observed);
+    }
+    numbers.recent = recent(gate, data, standing.moved_at, now);
+    numbers.recent_from = recent_from(gate, data, now);
+    let (verdict, code, sentence) = match standing.moved_at {
+        None => before_the_first_step(gate, data, numbers.recent_from, now),
+        Some(moved_at) => weigh(gate, data, moved_at, standing, now, &mut numbers, memory),
+    };
+    let told = told(verdict, code, sentence, numbers);
+    let observed = observed_share(gate, data, standing, now);
+    let between = stands_between(gate, data, standing, now).filter(|_| !stale);
+    let known = memory.said.take();
+    memory.said = between.map(|between| {
+        let gate =
+            known.map(|known| known.gate).filter(|known| known == gate).unwrap_or_else(|| gate.clone());
+        Box::new(Said { gate, data: data.clone(), standing, between, told: told.clone(), observed })
+    });
+    (told, observed)
+}
+
+impl Said {
+    /// Whether the same would be said again. How old the data are is not asked here.
+    fn stands(&self, gate: &Errors, data: &GateData, standing: Standing, now: Timestamp) -> bool {
+        let same = |one: &Fetched, other: &Fetched| {
+            one.periods.is(&other.periods) && one.incomplete == other.incomplete
+        };
+        self.between.0 < now
+            && now < self.between.1
+            && self.standing == standing
+            && same(&self.data.to, &data.to)
+            && match (&self.data.from, &data.from) {
+                (Some(one), Some(other)) => same(one, other),
+                (None, None) => true,
+                (Some(_), None) | (None, Some(_)) => false,
+            }
+            && self.gate == *gate
+    }
+}
+
+/// The times between which the clock changes nothing: neither closes a period nor lets one grow old, neither settles
+/// the traffic nor ends anybody's patience. `None` where periods begin at odd times.
+fn stands_between(
+    gate: &Errors,
+    data: &GateData,
+    standing: Standing,
+    now: Timestamp,
+) -> Option<(Timestamp, Timestamp)> {
+    let (to, from) = (gate.error_rate.to.period(), gate.error_rate.from.as_ref().map(Source::period));
+    let delay = gate.metric_delay.0;
+    if [Some(to), from, Some(delay)].into_iter().flatten().any(|span| span.subsec_nanos() != 0) {
+        return None;
+    }
+    let (delay, to) = (delay.as_secs(), to.as_secs().max(1));
+    let from = from.map_or(to, |from| from.as_secs().max(1));
+    let every = divisor(to, from);
+    let oldest = now.as_second() - delay - (i64::from(OBSERVED_PERIODS) + 1) * period(gate);
+    let begins_oddly = |side: &Fetched| {
+        let newest = side.periods.newest_first().take_while(|period| period.start.as_second() >= oldest);
+        newest.into_iter().any(|p| p.start.subsec_nanosecond() != 0 || p.start.as_second() % every != 0)
+    };
+    if begins_oddly(&data.to) || data.from.as_ref().is_some_and(begins_oddly) {
+        return None;
+    }
+    let tick = (now.as_second() - delay).div_euclid(every) * every + delay;
+    let missing =
+        standing.moved_at.map(|moved_at| moved_at.as_second() + delay + (MISSING + 1) * period(gate));
+    let turns = [standing.settled_at.map(rounded_up), standing.waits_until.map(rounded_up), missing];
+    let turns = turns.into_iter().flatten();
+    let turns = turns.chain([tick, tick + every]).filter_map(|at| Timestamp::from_second(at).ok());
+    let (before, after): (Vec<_>, Vec<_>) = turns.partition(|at| *at <= now);
+    let (begins, ends) = (before.into_iter().max()?, after.into_iter().min()?);
+    (begins < now).then_some((begins, ends))
 }
 
 /// Nothing has been moved, so there is nothing to judge; but metrics that cannot be read now could not be read
@@ -74,6 +158,7 @@ fn weigh(
     standing: Standing,
     now: Timestamp,
     numbers: &mut ErrorNumbers,
+    memory: &mut Memory,
 ) -> (Verdict, &'static str, String) {
     let config = config(gate, standing);
     let state = State {
@@ -84,7 +169,7 @@ fn weigh(
         bakes_until: None,
         waits_until: standing.waits_until.map(rounded_up),
     };
-    let told = evaluate(&config, &state, &rows(config.period, data), now.as_second());
+    let told = memory.evaluate(&config, &state, data, now.as_second());
     numbers.step = Counts { requests: told.requests, errors: told.errors };
     numbers.limit = told.limit.unwrap_or(numbers.limit);
     numbers.score = Some(told.score);
@@ -129,8 +214,11 @@ fn untrustworthy(gate: &Errors, data: &GateData, now: Timestamp) -> Option<Strin
         return Some(format!("the metrics are incomplete: {why}"));
     }
     let age = now.duration_since(data.fetched_at);
-    let stale = age > STALE_AFTER.max(gate.error_rate.to.period() * 2);
-    stale.then(|| format!("the metrics were last read {} s ago", age.as_secs()))
+    is_stale(gate, data, now).then(|| format!("the metrics were last read {} s ago", age.as_secs()))
+}
+
+fn is_stale(gate: &Errors, data: &GateData, now: Timestamp) -> bool {
+    now.duration_since(data.fetched_at) > STALE_AFTER.max(gate.error_rate.to.period() * 2)
 }
 
 /// What the judgement is asked, from a plan's gate.
@@ -156,39 +244,16 @@ pub fn config(gate: &Errors, standing: Standing) -> Config {
 fn period(gate: &Errors) -> i64 {
     let to = gate.error_rate.to.period().as_secs().max(1);
     let from = gate.error_rate.from.as_ref().map_or(to, |from| from.period().as_secs().max(1));
+    to / divisor(to, from) * from
+}
+
+/// The greatest common one.
+fn divisor(to: i64, from: i64) -> i64 {
     let (mut divisor, mut rest) = (to, from);
     while rest != 0 {
         (divisor, rest) = (rest, divisor % rest);
     }
-    to / divisor * from
-}
-
-fn rows(period: i64, data: &GateData) -> Vec<Row> {
-    let mut rows: BTreeMap<i64, Row> = BTreeMap::new();
-    let mut add = |side: &Fetched, reading: fn(&mut Row) -> &mut Reading| {
-        for counted in &side.periods {
-            // Errors without requests are a dead endpoint; where data are missing, they are just missing data.
-            if side.incomplete.is_some() && counted.requests.is_none() {
-                continue;
-            }
-            let start = counted.start.as_second().div_euclid(period) * period;
-            let reading = reading(rows.entry(start).or_insert(Row { start, ..Row::default() }));
-            reading.requests = both(reading.requests, counted.requests);
-            reading.errors = both(reading.errors, counted.errors);
-        }
-    };
-    add(&data.to, |row| &mut row.to);
-    if let Some(from) = &data.from {
-        add(from, |row| &mut row.from);
-    }
-    rows.into_values().collect()
-}
-
-fn both(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.saturating_add(other)),
-        (one, other) => one.or(other),
-    }
+    divisor
 }
 
 /// The first whole second at or after it.

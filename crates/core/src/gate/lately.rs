@@ -11,7 +11,7 @@ pub const RECENT_PERIODS: i32 = 5;
 
 /// Periods in the observed share: resolvers choose a side once in a TTL, so that it takes some for the choices to
 /// even out.
-const OBSERVED_PERIODS: i32 = 10;
+pub(super) const OBSERVED_PERIODS: i32 = 10;
 
 /// Likewise while the traffic follows new weights: enough to have a number, few enough to see it move.
 const UNSETTLED_PERIODS: i32 = 2;
@@ -25,7 +25,7 @@ pub fn observed_share(gate: &Errors, data: &GateData, standing: Standing, now: T
     let lately = |side: &Fetched, period: SignedDuration| {
         let since = now - gate.metric_delay.0 - period * newest;
         // The period in which it settled counts while there is no newer one.
-        sum(&side.periods, |p| p.start >= since && p.start + period > settled)
+        sum(side, since, |p| p.start + period > settled)
     };
     let to = lately(&data.to, gate.error_rate.to.period());
     let from = lately(data.from.as_ref()?, from_source.period());
@@ -38,17 +38,18 @@ pub(super) fn recent(gate: &Errors, data: &GateData, moved_at: Option<Timestamp>
     let period = gate.error_rate.to.period();
     let since = now - period * RECENT_PERIODS - gate.metric_delay.0;
     let after = |p: &Period| moved_at.is_none_or(|moved_at| p.start + period > moved_at);
-    sum(&data.to.periods, |p| p.start >= since && after(p))
+    sum(&data.to, since, after)
 }
 
 /// The newest periods of the `from` side.
 pub(super) fn recent_from(gate: &Errors, data: &GateData, now: Timestamp) -> Option<Counts> {
     let since = now - gate.error_rate.from.as_ref()?.period() * RECENT_PERIODS - gate.metric_delay.0;
-    Some(sum(&data.from.as_ref()?.periods, |p| p.start >= since))
+    Some(sum(data.from.as_ref()?, since, |_| true))
 }
 
-fn sum(periods: &[Period], counted: impl Fn(&Period) -> bool) -> Counts {
-    periods.iter().filter(|p| counted(p)).fold(Counts::default(), |total, p| {
+fn sum(side: &Fetched, since: Timestamp, counted: impl Fn(&Period) -> bool) -> Counts {
+    let newest = side.periods.newest_first().take_while(|p| p.start >= since);
+    newest.filter(|p| counted(p)).fold(Counts::default(), |total, p| {
         let errors = p.errors.unwrap_or(0);
         // A load balancer does not count a request for which it had no target, but does count its error.
         let requests = p.requests.unwrap_or(0).max(errors);

@@ -26,7 +26,7 @@ const SMALLEST_SHARE: f64 = 0.05;
 const SHARED_ERRORS: u64 = 3;
 
 /// The usual rate of the `from` side, as far as it has been read.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Baseline {
     newest: VecDeque<Count>,
     requests: u128,

@@ -39,6 +39,7 @@ const NOTHING: f64 = -40.0;
 /// Three thirds of the threshold may be a rounding error less than all of it.
 const ROUNDING: f64 = 1e-9;
 
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Meter {
     threshold: f64,
     burstiness: f64,

@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Closed periods without any datapoint after which the metrics count as missing.
-const MISSING: i64 = 3;
+pub(super) const MISSING: i64 = 3;
 
 /// Periods in which the `from` side had requests and the `to` side none, before that is no accident…
 const SILENT: usize = 5;
@@ -54,14 +54,19 @@ pub(super) fn silence(config: &Config, state: &State, settled: &[Closed]) -> Opt
 /// Whether the newest closed periods have no datapoint of either side.
 pub(super) fn is_without_data(config: &Config, state: &State, closed: &[Closed], now: i64) -> bool {
     let oldest = now - config.metric_delay - config.period * (MISSING + 1);
-    let known = |period: &Closed| period.start > oldest && (period.to.is_some() || period.from.is_some());
-    oldest >= state.moved_at && !closed.iter().any(known)
+    let known = |period: &Closed| period.to.is_some() || period.from.is_some();
+    oldest >= state.moved_at && !newer(closed, oldest).any(known)
 }
 
 /// Whether the `to` side has a datapoint in the newest closed periods.
 pub(super) fn is_heard(config: &Config, closed: &[Closed], now: i64) -> bool {
     let oldest = now - config.metric_delay - config.period * (MISSING + 1);
-    closed.iter().any(|period| period.start > oldest && period.to.is_some())
+    newer(closed, oldest).any(|period| period.to.is_some())
+}
+
+/// Those that begin after `oldest`; the newest come last.
+fn newer(closed: &[Closed], oldest: i64) -> impl Iterator<Item = &Closed> {
+    closed.iter().rev().take_while(move |period| period.start > oldest)
 }
 
 /// The share of the requests that reached the `to` side, with how far it may be off. `None` where too little is known.

@@ -1,5 +1,6 @@
 //! Verdicts, as a table: what was counted, and what follows. Known answers to the digit are in `vectors`.
 
+mod again;
 mod odd;
 mod properties;
 

@@ -284,7 +284,7 @@ fn counted<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<(&'a Errors, &'a Ga
 fn proven(gate: &Errors, side: &Fetched, settled: Timestamp, at: Timestamp, newest: usize) -> (u64, u64) {
     let period = gate.error_rate.to.period();
     let counted = |start: Timestamp| start >= settled && start + period + gate.metric_delay.0 <= at;
-    let counted = side.periods.iter().rev().filter(|p| counted(p.start)).take(newest);
+    let counted = side.periods.newest_first().filter(|p| counted(p.start)).take(newest);
     counted.fold((0, 0), |(requests, errors), p| {
         let wrong = p.errors.unwrap_or(0);
         (requests + p.requests.unwrap_or(0).max(wrong), errors + wrong)

@@ -219,7 +219,7 @@ fn counted(errors: &Errors, shown: &[Interval], now: Timestamp) -> GateData {
         }
         // As load balancers do it: where nothing came, nothing is said.
         periods.retain(|period| period.requests != Some(0));
-        Fetched { periods, incomplete: None }
+        Fetched { periods: periods.into(), incomplete: None }
     };
     let from = errors.error_rate.from.as_ref().map(|source| side(source, |interval| interval.from));
     GateData { fetched_at: now, to: side(&errors.error_rate.to, |interval| interval.to), from }

@@ -352,10 +352,13 @@ impl Known {
 /// from a zone may be a step's own, rounded.
 pub(crate) fn first_above(plan: &Plan, share: Share) -> usize {
     let above = |step: &Step| {
-        let realised = crate::weights::realise(step.share, &plan.from, &plan.to)
-            .map_or(step.share.percent(), |realised| realised.share * 100.0);
-        // A share is exact to a ten-thousandth of a percent.
-        step.share > share && realised > share.percent() + 0.000_1
+        // Weights are not looked for where the share alone decides: they take a search each.
+        step.share > share && {
+            let realised = crate::weights::realise(step.share, &plan.from, &plan.to)
+                .map_or(step.share.percent(), |realised| realised.share * 100.0);
+            // A share is exact to a ten-thousandth of a percent.
+            realised > share.percent() + 0.000_1
+        }
     };
     plan.ramp.steps.iter().position(above).unwrap_or(plan.ramp.steps.len())
 }

@@ -181,7 +181,11 @@ impl World {
         let minute = |ago: i64| Timestamp::from_second(self.now.as_second() / 60 * 60 - ago * 60).unwrap();
         let period = |ago| Period { start: minute(ago), requests: Some(1_000), errors: Some(self.errors) };
         let periods = if self.silent { Vec::new() } else { (1..=40).rev().map(period).collect() };
-        let data = GateData { fetched_at: self.now, to: Fetched { periods, incomplete: None }, from: None };
+        let data = GateData {
+            fetched_at: self.now,
+            to: Fetched { periods: periods.into(), incomplete: None },
+            from: None,
+        };
         self.seen.gates.insert("errors".to_owned(), Answer::Counts(data));
     }
 }

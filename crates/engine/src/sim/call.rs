@@ -27,7 +27,9 @@ pub(crate) enum Call {
         then: Then,
     },
     Commit {
-        before: Option<Arc<Shift>>,
+        before: Arc<Shift>,
+        /// What the store is to have.
+        base: Arc<Shift>,
         shift: Arc<Shift>,
         all: Vec<Event>,
         events: Vec<Event>,
@@ -35,6 +37,7 @@ pub(crate) enum Call {
         then: Then,
     },
     Save {
+        base: Arc<Shift>,
         shift: Arc<Shift>,
         all: Vec<Event>,
     },
@@ -117,18 +120,12 @@ const TIMEOUT: i64 = 10_000;
 
 impl Sim {
     /// Sends a request. The daemon is busy until its answer.
-    pub(crate) fn call(&mut self, r: usize, mut call: Call) {
-        let keeper = matches!(call, Call::Renew { .. });
-        if let Call::Commit { before, .. } = &mut call {
-            *before = self.replicas[r].slot.as_ref().map(|slot| slot.shift.clone());
-        }
-        if !keeper {
-            self.replicas[r].busy = true;
-        }
+    pub(crate) fn call(&mut self, r: usize, call: Call) {
+        self.replicas[r].busy = true;
         let life = self.replicas[r].life;
         let way = self.latency();
         self.at(self.now + way, Due::Arrive { r, life, call: Box::new(call) });
-        if !keeper && self.swarm.on && self.random.chance(self.swarm.at_call) {
+        if self.swarm.on && self.random.chance(self.swarm.at_call) {
             self.trouble();
         }
     }
@@ -164,6 +161,11 @@ impl Sim {
             .find(|fault| self.swarm.strikes(*fault, &mut self.random));
         if let Some(fault) = struck {
             self.met(fault, what);
+            // Whoever sees that a step does not get through may well pause it.
+            if what == "step" && self.random.chance(0.3) {
+                let soon = self.now + self.random.between(500, 15_000);
+                self.at(soon, Due::Alarmed);
+            }
         }
         let way = self.latency();
         match struck {
@@ -199,11 +201,13 @@ impl Sim {
                     if self.store.is_down(now) { Err(Refusal::Down) } else { Ok(self.store.shift.clone()) };
                 Answer::Loaded { shift, then }
             }
-            Call::Commit { before, shift, all, events, down, then } => {
-                let result = self.store_commit(r, before, &shift, &all, &events);
+            Call::Commit { before, base, shift, all, events, down, then } => {
+                let result = self.store_commit(r, Some(before), &base, &shift, &all, &events);
                 Answer::Committed { result, shift, all, events, down, then }
             }
-            Call::Save { shift, all } => Answer::Saved(self.store_commit(r, None, &shift, &all, &[])),
+            Call::Save { base, shift, all } => {
+                Answer::Saved(self.store_commit(r, None, &base, &shift, &all, &[]))
+            }
             Call::Read { zone, began, reading_back } => {
                 let failed = self.swarm.strikes(Fault::ReadFails, &mut self.random);
                 if failed {
@@ -251,12 +255,13 @@ impl Sim {
         &mut self,
         r: usize,
         before: Option<Arc<Shift>>,
+        base: &Shift,
         shift: &Arc<Shift>,
         all: &[Event],
         events: &[Event],
     ) -> Result<(), Refusal> {
         let epoch = self.replicas[r].holding.map_or(0, |holding| holding.epoch);
-        self.store.commit(self.now, shift, all, Some((r, epoch)))?;
+        self.store.commit(self.now, base, shift, all, Some((r, epoch)))?;
         if let Some(before) = before {
             self.remember_commit(Some(r), before, events.to_vec(), true);
         }
@@ -297,6 +302,7 @@ impl Sim {
     fn loaded(&mut self, r: usize, shift: Result<Arc<Shift>, Refusal>, then: Then) {
         let Ok(shift) = shift else { return self.sleep(r, self.now + SOON) };
         let Some(slot) = &mut self.replicas[r].slot else { return };
+        slot.base = shift.clone();
         slot.shift = shift;
         slot.unsaved.clear();
         slot.seen.trouble = None;
@@ -319,6 +325,7 @@ impl Sim {
         match result {
             Ok(()) => {
                 slot.unsaved.clear();
+                slot.base = shift.clone();
                 slot.shift = shift;
                 self.go_on(r, then);
             }
@@ -351,6 +358,7 @@ impl Sim {
         match result {
             Ok(()) => {
                 slot.unsaved.clear();
+                slot.base = slot.shift.clone();
                 self.sleep(r, self.now + 1);
             }
             Err(Refusal::Conflict) => {
@@ -371,11 +379,14 @@ impl Sim {
         listed: Result<Vec<RecordSet>, String>,
     ) {
         let at = self.replicas[r].clock(began);
-        let owner = self.owner.clone();
-        let fences = listed.iter().flatten().filter_map(Fence::decode).filter(|fence| fence.owner == owner);
-        let newest = fences.map(|fence| fence.epoch).max().unwrap_or(0);
         let replica = &mut self.replicas[r];
         let Some(slot) = &mut replica.slot else { return };
+        // A listing that is as it was has been looked at.
+        let as_it_was =
+            listed.is_ok() && slot.seen.zones.get(&zone).is_some_and(|read| read.listed == listed);
+        let sets = listed.iter().flatten().filter(|_| !as_it_was);
+        let fences = sets.filter_map(Fence::decode).filter(|fence| fence.owner == self.owner);
+        let newest = fences.map(|fence| fence.epoch).max().unwrap_or(0);
         if listed.is_ok() {
             slot.seen.trouble = None;
         }

@@ -9,20 +9,23 @@ use crossfade_core::{
     shift::{Cause, Command, Phase},
 };
 
-use super::{Due, Sim, stamp};
+use super::{Due, Sim, pace::shortest, stamp};
 
 const MINUTE: i64 = 60_000;
 
 /// How long a revert may take when nothing is in its way: propagation, read back, and a daemon that starts.
 const REVERTED_WITHIN: i64 = 15 * MINUTE;
 
-/// How long a healthy shift may take, over all retries and hold times of any plan here.
-const COMPLETED_WITHIN: i64 = 4 * 24 * 60 * MINUTE;
+/// Whoever looks after a shift lets it go on by itself for so long, and for its plan's hold times twice.
+const PATIENCE: i64 = 400 * MINUTE;
+
+/// As often as that may run out before a healthy shift is completed.
+const TURNS: i64 = 15;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
     Reverted { by: i64 },
-    Completed { by: i64, tries: u32 },
+    Completed { since: i64, tries: u32 },
 }
 
 impl Sim {
@@ -46,7 +49,11 @@ impl Sim {
     }
 
     fn to_be_completed(&self) -> Demand {
-        Demand::Completed { by: self.now + COMPLETED_WITHIN, tries: 0 }
+        Demand::Completed { since: self.now, tries: 0 }
+    }
+
+    fn patience(&self) -> i64 {
+        PATIENCE + 2 * shortest(&self.store.shift.plan)
     }
 
     /// What has to have happened by now, and has not.
@@ -55,14 +62,15 @@ impl Sim {
             return Some(defect.clone());
         }
         let now = self.now;
-        let by = match self.demand? {
-            Demand::Reverted { by } | Demand::Completed { by, .. } if now > by => by,
-            Demand::Reverted { .. } | Demand::Completed { .. } => return None,
+        let (late, what) = match self.demand? {
+            Demand::Reverted { by } => (now > by, "a person's revert has not ended at the baseline"),
+            Demand::Completed { since, .. } => {
+                (now > since + TURNS * self.patience(), "a healthy shift was not completed")
+            }
         };
-        let what = match self.demand? {
-            Demand::Reverted { .. } => "a person's revert has not ended at the baseline",
-            Demand::Completed { .. } => "a healthy shift was not completed",
-        };
+        if !late {
+            return None;
+        }
         for r in 0..self.replicas.len() {
             let replica = &self.replicas[r];
             let (up, busy, holding, alarm) = (replica.up, replica.busy, replica.holding, replica.alarm);
@@ -71,17 +79,8 @@ impl Sim {
                 format!("daemon {r}: up {up}, busy {busy}, slot {slot}, {holding:?}, alarm {alarm:?}")
             });
         }
-        Some(format!(
-            "{what}, {} minutes after everything was well again: {}",
-            (now - by
-                + if matches!(self.demand, Some(Demand::Reverted { .. })) {
-                    REVERTED_WITHIN
-                } else {
-                    COMPLETED_WITHIN
-                })
-                / MINUTE,
-            headline(&self.store.shift, None, stamp(now))
-        ))
+        let why = headline(&self.store.shift, None, stamp(now));
+        Some(format!("{what}, though everything has long been well again: {why}"))
     }
 
     pub(crate) fn nurse(&mut self) {
@@ -91,7 +90,7 @@ impl Sim {
                 self.at_rest = true;
                 self.demand = Some(self.to_be_completed());
             }
-            Some(Demand::Completed { by, tries }) => {
+            Some(Demand::Completed { since, tries }) => {
                 let shift = self.store.shift.clone();
                 if matches!(shift.phase, Phase::Completed { .. })
                     && shift.write.is_none()
@@ -103,7 +102,7 @@ impl Sim {
                     self.at(self.now, Due::Trouble);
                     return;
                 }
-                self.demand = Some(Demand::Completed { by, tries: tries + 1 });
+                self.demand = Some(Demand::Completed { since, tries: tries + 1 });
                 self.help(tries);
             }
             Some(Demand::Reverted { .. }) | None => {}
@@ -149,7 +148,8 @@ impl Sim {
             }
             Phase::Running { .. } => {
                 // Groups that were adopted apart from each other, and what nobody thought of, begin again.
-                if tries % 400 == 399 {
+                let patience = u32::try_from(self.patience() / MINUTE).unwrap_or(u32::MAX);
+                if tries % patience == patience - 1 {
                     self.ask(Command::Revert, "the operator");
                     return;
                 }

@@ -144,15 +144,18 @@ pub(crate) struct Swarm {
 }
 
 impl Swarm {
-    pub(crate) fn new(random: &mut Random) -> Swarm {
+    /// `calm` is how many times rarer than in the busiest lives faults come by themselves.
+    pub(crate) fn new(random: &mut Random, calm: f64) -> Swarm {
         let share = random.unit();
         let mut rates = BTreeMap::new();
         for fault in Fault::ALL {
             if random.chance(share) {
-                rates.insert(fault, random.unit() * random.unit() * 0.6);
+                let rate = random.unit() * random.unit() * 0.6;
+                // Zones are read every minute, however little else happens.
+                rates.insert(fault, if fault == Fault::ReadFails { rate / calm } else { rate });
             }
         }
-        let gap_ms = 60_000.0 * (4.0 + 400.0 * random.unit() * random.unit());
+        let gap_ms = calm * 60_000.0 * (4.0 + 400.0 * random.unit() * random.unit());
         let at_call = if random.chance(0.5) { 0.03 * random.unit() } else { 0.0 };
         Swarm { rates, gap_ms, at_call, on: true }
     }

@@ -1,11 +1,21 @@
-//! What a daemon does between rounds: leases, looks at the store, metrics. It mirrors `driver` and `lease::keeper`.
+//! What a daemon does between rounds: leases, looks at the store, metrics. It mirrors `driver`, `evidence` and
+//! `lease::keeper`.
+//!
+//! A lease is renewed every five seconds. As long as nothing is wrong, nobody can see a renewal but by the time until
+//! which the lease is trusted, so those that answer at once are made up for in [`Sim::renew_quietly`] when the next
+//! event comes, instead of being events. Slow ones, and all while anything is wrong, are events.
 
-use crossfade_core::{gate::Answer, plan::Question, shift::Shift};
+use crossfade_core::{
+    gate::{Answer, GateData},
+    plan::Question,
+    shift::Shift,
+};
 
 use super::{
     Call, Due, Sim,
-    replica::{Holding, SOON, Slot},
-    store::Refusal,
+    replica::{Evidence, Holding, SOON, Slot},
+    stamp,
+    store::{Lease, Refusal, TTL_MS},
 };
 
 const RENEW_EVERY: i64 = 5_000;
@@ -13,9 +23,14 @@ const RENEW_EVERY: i64 = 5_000;
 const TRUST: i64 = 12_000;
 const METRICS_EVERY: i64 = 30_000;
 
-/// As far back as evidence goes, and what was usual before it.
+/// A renewal that is not slow takes no longer than this, there and back.
+const QUICK: i64 = 100;
+
+/// As far back as evidence goes, how much of it is dropped at a time, what was usual before it, and what is read again.
 const EVIDENCE: i64 = 24 * 3_600_000;
+const DROPPED: i64 = 12 * 3_600_000;
 const USUAL: i64 = 64 * 60_000;
+const READ_AGAIN: i64 = 15 * 60_000;
 
 impl Sim {
     pub(crate) fn start(&mut self, r: usize) {
@@ -34,6 +49,7 @@ impl Sim {
     }
 
     pub(crate) fn crash(&mut self, r: usize) {
+        self.renew_loudly(r);
         let replica = &mut self.replicas[r];
         replica.up = false;
         replica.life += 1;
@@ -71,9 +87,7 @@ impl Sim {
         let replica = &mut self.replicas[r];
         if active && !replica.keeps_lease {
             replica.keeps_lease = true;
-            let life = replica.life;
-            self.at(now, Due::Renew { r, life });
-            return;
+            return self.renew_at(r, now);
         }
         if replica.holding.is_none_or(|holding| holding.over) {
             return;
@@ -106,36 +120,113 @@ impl Sim {
 
     fn arrived(&mut self, r: usize, shift: std::sync::Arc<Shift>) {
         let replica = &mut self.replicas[r];
-        let mut slot = Slot::new(shift);
-        slot.seen.gates = replica.evidence.clone();
-        replica.slot = Some(slot);
+        replica.slot = Some(Slot::new(shift));
         replica.busy = false;
         self.begin_round(r);
     }
 
-    pub(crate) fn renew(&mut self, r: usize) {
-        if !self.store.shift.is_active() && self.replicas[r].slot.is_none() {
-            // Nobody needs the account: who comes back to it looks first.
-            self.replicas[r].keeps_lease = false;
-            if let Some(holding) = self.replicas[r].holding.take() {
-                self.store.release(r, holding.epoch);
-            }
+    /// `turn` tells the renewal that counts from those that another one has replaced.
+    pub(crate) fn renew(&mut self, r: usize, turn: u64) {
+        if self.replicas[r].turn != turn {
             return;
         }
-        self.call(r, Call::Renew { began: self.now });
+        let slow = self.replicas[r].holding.as_mut().and_then(|holding| holding.quiet_from.take()).is_some();
+        if slow {
+            self.lease_in_doubt();
+        }
+        if !self.store.shift.is_active() && self.replicas[r].slot.is_none() {
+            return self.release(r);
+        }
+        let mut way = self.latency();
+        if slow && self.swarm.on {
+            way += self.random.between(0, self.slowest);
+        }
+        let (began, life) = (self.now, self.replicas[r].life);
+        self.at(began + way, Due::Arrive { r, life, call: Box::new(Call::Renew { began }) });
+    }
+
+    /// Nobody needs the account: who comes back to it looks first.
+    fn release(&mut self, r: usize) {
+        self.replicas[r].keeps_lease = false;
+        self.replicas[r].turn += 1;
+        if let Some(holding) = self.replicas[r].holding.take() {
+            self.store.release(r, holding.epoch);
+            self.lease_in_doubt();
+        }
+    }
+
+    fn renew_at(&mut self, r: usize, at: i64) {
+        let replica = &mut self.replicas[r];
+        replica.turn += 1;
+        replica.waits = false;
+        let (life, turn) = (replica.life, replica.turn);
+        self.at(at, Due::Renew { r, life, turn });
+    }
+
+    /// What renewals that nobody saw have come to before this event.
+    pub(crate) fn renew_quietly(&mut self, at: i64) {
+        for r in 0..self.replicas.len() {
+            let Some(holding) = self.replicas[r].holding else { continue };
+            let Some(from) = holding.quiet_from.filter(|from| from + QUICK <= at) else { continue };
+            if !self.store.shift.is_active() && self.replicas[r].slot.is_none() {
+                self.release(r);
+                continue;
+            }
+            let last = from + (at - QUICK - from) / RENEW_EVERY * RENEW_EVERY;
+            if let Some(lease) = self.store.lease.as_mut().filter(|lease| lease.owner == r) {
+                lease.expires_at = last + QUICK / 2 + TTL_MS;
+            }
+            let trusted_until = last + if self.mutations.trusts_too_long { 600_000 } else { TRUST };
+            let quiet_from = Some(last + RENEW_EVERY);
+            self.replicas[r].holding = Some(Holding { trusted_until, quiet_from, ..holding });
+        }
+    }
+
+    /// Something is wrong: from now on each of this daemon's renewals is an event.
+    pub(crate) fn renew_loudly(&mut self, r: usize) {
+        let now = self.now;
+        let next = self.replicas[r].holding.as_mut().and_then(|holding| holding.quiet_from.take());
+        if let Some(next) = next {
+            self.renew_at(r, next.max(now));
+        }
+        self.lease_in_doubt();
+    }
+
+    /// Those who wait for the lease ask for it again.
+    fn lease_in_doubt(&mut self) {
+        for r in 0..self.replicas.len() {
+            if self.replicas[r].waits {
+                let soon = self.now + self.random.between(1, RENEW_EVERY);
+                self.renew_at(r, soon);
+            }
+        }
+    }
+
+    /// Whether whoever has the lease renews it, and nothing is in the way.
+    fn is_kept(&self) -> bool {
+        let Some(lease) = self.store.lease else { return false };
+        let holding = self.replicas[lease.owner].holding;
+        holding.is_some_and(|holding| holding.epoch == lease.epoch && holding.quiet_from.is_some())
     }
 
     pub(crate) fn renewed(&mut self, r: usize, began: i64, result: Result<u64, Refusal>, renewal: bool) {
         let now = self.now;
-        let life = self.replicas[r].life;
-        let replica = &mut self.replicas[r];
         match result {
             Ok(epoch) => {
                 let trusted_until =
                     if self.mutations.trusts_too_long { now + 600_000 } else { began + TRUST };
-                replica.holding = Some(Holding { epoch, trusted_until, over: false });
-                replica.seen_epoch = replica.seen_epoch.max(epoch);
-                self.at(now.max(began + RENEW_EVERY), Due::Renew { r, life });
+                let next = now.max(began + RENEW_EVERY);
+                // One in 25 is slow, as every other request.
+                let slow = if self.swarm.on { next + self.random.gap(25.0) * RENEW_EVERY } else { i64::MAX };
+                // An answer that was waited for too long is about a lease that may be somebody else's by now.
+                let ours = |lease: Lease| lease.owner == r && lease.epoch == epoch && next < lease.expires_at;
+                let well = !self.store.is_down(now)
+                    && self.replicas[r].frozen_until <= now
+                    && self.store.lease.is_some_and(ours);
+                let quiet_from = (well && slow > next).then_some(next);
+                self.renew_at(r, if well { slow } else { next });
+                self.replicas[r].holding = Some(Holding { epoch, trusted_until, over: false, quiet_from });
+                self.replicas[r].seen_epoch = self.replicas[r].seen_epoch.max(epoch);
                 if !renewal {
                     self.note(|| format!("daemon {r} has the lease with epoch {epoch}"));
                     if let Some(slot) = &mut self.replicas[r].slot {
@@ -146,21 +237,27 @@ impl Sim {
                 }
             }
             Err(Refusal::LeaseLost) if renewal => self.lose(r),
+            // Somebody else has it, and is heard of when that is no longer sure.
+            Err(Refusal::LeaseLost | Refusal::Conflict) if self.is_kept() => {
+                self.replicas[r].turn += 1;
+                self.replicas[r].waits = true;
+            }
             Err(Refusal::LeaseLost | Refusal::Conflict) => {
-                // Somebody else has it: nothing to ask before it can have run out.
+                // Nothing to ask before it can have run out.
                 let wait =
                     self.store.lease.map_or(SOON, |lease| (lease.expires_at - now).clamp(SOON, RENEW_EVERY));
-                self.at(now + wait, Due::Renew { r, life });
+                self.renew_at(r, now + wait);
             }
             Err(Refusal::Down) => {
                 let wait = (self.store.down_until - now).clamp(SOON, 2 * RENEW_EVERY);
-                self.at(now + wait, Due::Renew { r, life });
+                self.renew_at(r, now + wait);
             }
         }
     }
 
     /// The account is somebody else's: what is kept of its shifts is left to them.
     pub(crate) fn lose(&mut self, r: usize) {
+        self.lease_in_doubt();
         let replica = &mut self.replicas[r];
         replica.holding = None;
         replica.slot = None;
@@ -170,8 +267,7 @@ impl Sim {
         // Answers that are on their way have nobody to go to.
         replica.life += 1;
         replica.keeps_lease = true;
-        let life = replica.life;
-        self.at(self.now + SOON, Due::Renew { r, life });
+        self.renew_at(r, self.now + SOON);
         self.note(|| format!("daemon {r} has lost its lease"));
     }
 
@@ -179,23 +275,42 @@ impl Sim {
         let now = self.now;
         let replica = &mut self.replicas[r];
         let wants = replica.slot.as_ref().is_some_and(|slot| slot.shift.next_step().is_some());
-        let (true, Some(slot)) = (wants, &replica.slot) else {
+        let (true, Some(slot)) = (wants, &mut replica.slot) else {
             replica.reads_metrics = false;
+            replica.evidence = Evidence::default();
             return;
         };
         let shift = slot.shift.clone();
-        let clock = replica.clock(now);
+        let clock = stamp(now + replica.offset);
         replica.metrics_read_at = now;
         let life = replica.life;
-        let moved = shift.moved_at.map_or(now, |moved| moved.as_millisecond().max(now - EVIDENCE));
+        let oldest = (now - EVIDENCE).div_euclid(DROPPED) * DROPPED;
+        let moved = shift.moved_at.map_or(now, |moved| moved.as_millisecond().max(oldest));
+        let from = (moved - USUAL).div_euclid(60_000) * 60_000;
+        let kept = &mut replica.evidence;
+        let complete = kept.complete_at.filter(|_| kept.from <= from);
+        let since = complete.map_or(from, |at| (at - READ_AGAIN).max(from));
+        let (to, legacy, incomplete) = self.traffic.read(now, since);
+        kept.to.periods.put(stamp(since), to);
+        kept.legacy.periods.put(stamp(since), legacy);
+        if kept.from != from {
+            kept.to.periods.forget_before(stamp(from));
+            kept.legacy.periods.forget_before(stamp(from));
+        }
+        kept.from = from;
+        if incomplete.is_none() {
+            kept.complete_at = Some(now);
+        }
+        kept.to.incomplete.clone_from(&incomplete);
+        kept.legacy.incomplete = incomplete;
         for gate in &shift.plan.gates {
             let Question::Errors(errors) = &gate.question;
-            let data = self.traffic.read(now, clock, moved - USUAL, errors.error_rate.from.is_some());
-            self.replicas[r].evidence.insert(gate.name.clone(), Answer::Counts(data));
-        }
-        let replica = &mut self.replicas[r];
-        if let Some(slot) = &mut replica.slot {
-            slot.seen.gates.clone_from(&replica.evidence);
+            let from = errors.error_rate.from.is_some().then(|| kept.legacy.clone());
+            let data = Answer::Counts(GateData { fetched_at: clock, to: kept.to.clone(), from });
+            match slot.seen.gates.get_mut(&gate.name) {
+                Some(known) => *known = data,
+                None => drop(slot.seen.gates.insert(gate.name.clone(), data)),
+            }
         }
         self.at(now + METRICS_EVERY, Due::Metrics { r, life });
         if !self.replicas[r].busy {

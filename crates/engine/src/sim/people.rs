@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crossfade_core::{
-    event::Actor,
-    shift::{Command, command},
+    event::{Actor, Event},
+    plan::{Format, parse},
+    shift::{Command, Shift, command, revise},
 };
 
 use super::{Due, Sim, stamp, store::Refusal, world};
@@ -40,6 +41,13 @@ impl Sim {
         if !self.store.shift.holds_records() && !self.store.shift.is_active() {
             return self.apply_anew();
         }
+        if self.random.chance(0.06) && self.revise() {
+            return;
+        }
+        // Whoever waits for days looks more often than they do something.
+        if self.random.chance(self.pace.looks_on(&self.store.shift)) {
+            return;
+        }
         let possible = self.store.shift.possible();
         let options: Vec<(Command, u64)> =
             TASTE.into_iter().filter(|(command, _)| possible.contains(&command.verb())).collect();
@@ -62,9 +70,7 @@ impl Sim {
         else {
             return false;
         };
-        let shift = Arc::new(shift);
-        let done = self.store.commit(now, &shift, &events, None);
-        if let Err(Refusal::Down | Refusal::LeaseLost | Refusal::Conflict) = done {
+        if !self.commit_of_person(&before, shift, &events) {
             return false;
         }
         self.note(|| {
@@ -80,6 +86,46 @@ impl Sim {
         true
     }
 
+    fn commit_of_person(&mut self, before: &Shift, shift: Shift, events: &[Event]) -> bool {
+        let done = self.store.commit(self.now, before, &Arc::new(shift), events, None);
+        !matches!(done, Err(Refusal::Down | Refusal::LeaseLost | Refusal::Conflict))
+    }
+
+    /// Somebody changes the plan of a shift that is under way: other steps, other times, other gates.
+    fn revise(&mut self) -> bool {
+        let before = self.store.shift.clone();
+        let text = self.pace.plan(
+            &mut self.random,
+            self.plans,
+            &world::records(&before),
+            self.ttl,
+            before.plan.to.len(),
+        );
+        let Ok(plan) = parse(&text, Format::Yaml) else {
+            self.defect = Some("the plan of the simulation is refused".to_owned());
+            return false;
+        };
+        let actor = Actor("a-person".to_owned());
+        let revised =
+            revise(&before, plan, &before.groups, &actor, Some("because".to_owned()), stamp(self.now));
+        let Ok(Some((shift, events))) = revised else { return false };
+        if !self.commit_of_person(&before, shift, &events) {
+            return false;
+        }
+        self.note(|| format!("a person: apply a changed plan, {text}"));
+        *self.tally.verbs.entry("revise").or_default() += 1;
+        self.remember_commit(None, before, events, true);
+        self.announce(None);
+        true
+    }
+
+    /// A step does not get through, and somebody who saw that pauses.
+    pub(crate) fn alarmed(&mut self) {
+        if self.swarm.on && !self.store.is_down(self.now) {
+            self.ask(Command::Pause { freeze: false }, "a person");
+        }
+    }
+
     /// The records belong to nobody: another plan for them.
     pub(crate) fn apply_anew(&mut self) {
         self.plans += 1;
@@ -87,7 +133,7 @@ impl Sim {
         self.clear_zone(false);
         let names = world::records(&self.store.shift);
         let clouds = self.store.shift.plan.to.len();
-        let text = world::plan(&mut self.random, self.plans, &names, self.ttl, clouds);
+        let text = self.pace.plan(&mut self.random, self.plans, &names, self.ttl, clouds);
         let Some((shift, events)) = world::create(&text, &self.store.shift.groups.clone(), stamp(self.now))
         else {
             self.defect = Some("the plan of the simulation is refused".to_owned());

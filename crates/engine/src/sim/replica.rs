@@ -7,17 +7,14 @@
 //! is `act::Context::submit`, which forgets the zones, and [`Sim::rest`] is `save_what_is_left` and `plan_read_back`.
 //! Where the engine waits for an answer, a daemon here is busy until the answer's event comes.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use crossfade_core::{
     batch::Action,
-    decide::{Decision, Effect, Observation, Rules, decide},
+    decide::{Decision, Effect, Memory, Observation, Rules, decide_again},
     event::{Actor, Event, Happened},
     fence::Fence,
-    gate::Answer,
+    gate::Fetched,
     shift::{Phase, Purpose, Shift},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -42,11 +39,15 @@ pub(crate) struct Replica {
     pub(crate) busy: bool,
     /// When it looks again by itself.
     pub(crate) alarm: Option<i64>,
-    /// What was read of metrics, by gate.
-    pub(crate) evidence: BTreeMap<String, Answer>,
+    /// What was read of metrics.
+    pub(crate) evidence: Evidence,
     pub(crate) metrics_read_at: i64,
     pub(crate) reads_metrics: bool,
     pub(crate) keeps_lease: bool,
+    /// Of the renewal that counts.
+    pub(crate) turn: u64,
+    /// Somebody else has the lease and keeps it.
+    pub(crate) waits: bool,
     /// A fence was seen with this epoch.
     pub(crate) seen_epoch: u64,
     pub(crate) tokens: f64,
@@ -60,36 +61,55 @@ pub(crate) struct Holding {
     pub(crate) epoch: u64,
     pub(crate) trusted_until: i64,
     pub(crate) over: bool,
+    /// The next renewal, while nobody needs to look at it.
+    pub(crate) quiet_from: Option<i64>,
+}
+
+/// Both sides' metrics, from a time on.
+#[derive(Default)]
+pub(crate) struct Evidence {
+    pub(crate) from: i64,
+    /// When an answer was last complete.
+    pub(crate) complete_at: Option<i64>,
+    pub(crate) to: Fetched,
+    pub(crate) legacy: Fetched,
 }
 
 pub(crate) struct Slot {
     pub(crate) shift: Arc<Shift>,
+    /// The newest state that the store is known to have had.
+    pub(crate) base: Arc<Shift>,
     pub(crate) seen: Observation,
     pub(crate) unsaved: Vec<Event>,
     pub(crate) stale: bool,
     /// The store has something newer than what a round is working on.
     pub(crate) again: bool,
     pub(crate) effects: VecDeque<Effect>,
+    memory: Memory,
     passes: u32,
 }
 
 impl Slot {
     pub(crate) fn new(shift: Arc<Shift>) -> Slot {
         Slot {
+            base: shift.clone(),
             shift,
             seen: Observation::default(),
             unsaved: Vec::new(),
             stale: false,
             again: false,
             effects: VecDeque::new(),
+            memory: Memory::default(),
             passes: 0,
         }
     }
 
     fn oldest_read(&self) -> Option<Timestamp> {
-        let reads: Option<Vec<Timestamp>> =
-            self.shift.zones().iter().map(|zone| self.seen.zones.get(zone).map(|read| read.at)).collect();
-        reads?.into_iter().min()
+        let mut oldest = Timestamp::MAX;
+        for zone in self.shift.zone_ids() {
+            oldest = oldest.min(self.seen.zones.get(zone)?.at);
+        }
+        Some(oldest)
     }
 }
 
@@ -159,7 +179,8 @@ impl Sim {
             return self.sleep(r, now + SOON);
         }
         let rules = Rules { owner, epoch: holding.epoch, propagation: SignedDuration::from_secs(60) };
-        let Decision { happened, effects, wake, report: _ } = decide(&slot.shift, &slot.seen, &rules, clock);
+        let Decision { happened, effects, wake, report: _ } =
+            decide_again(&slot.shift, &slot.seen, &rules, clock, &mut slot.memory);
         self.decisions += 1;
         if !happened.is_empty() {
             return self.commit(r, happened, Then::Pass);
@@ -234,7 +255,8 @@ impl Sim {
         }
         let mut all = slot.unsaved.clone();
         all.extend(events.iter().cloned());
-        self.call(r, Call::Commit { before: None, shift: Arc::new(shift), all, events, down, then });
+        let (before, base) = (slot.shift.clone(), slot.base.clone());
+        self.call(r, Call::Commit { before, base, shift: Arc::new(shift), all, events, down, then });
     }
 
     /// After a commit that was not done, and was not to be done without the store.
@@ -265,8 +287,8 @@ impl Sim {
         let replica = &mut self.replicas[r];
         let Some(slot) = &mut replica.slot else { return };
         if !slot.unsaved.is_empty() {
-            let (shift, all) = (slot.shift.clone(), slot.unsaved.clone());
-            return self.call(r, Call::Save { shift, all });
+            let (base, shift, all) = (slot.base.clone(), slot.shift.clone(), slot.unsaved.clone());
+            return self.call(r, Call::Save { base, shift, all });
         }
         let mut alarm = wake;
         if is_watched(&slot.shift) {

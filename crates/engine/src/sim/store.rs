@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crossfade_core::{
-    event::{Event, seal},
-    shift::Shift,
-};
+use crossfade_core::{event::Event, shift::Shift};
 
 /// The same as the engine's.
 pub(crate) const TTL_MS: i64 = 15_000;
@@ -64,10 +61,11 @@ impl Store {
         self.remember(now);
     }
 
-    /// `lease` is named by daemons, not by people.
+    /// In the place of `base`. `lease` is named by daemons, not by people.
     pub(crate) fn commit(
         &mut self,
         now: i64,
+        base: &Shift,
         shift: &Arc<Shift>,
         events: &[Event],
         lease: Option<(usize, u64)>,
@@ -80,11 +78,10 @@ impl Store {
                 self.lease.filter(|held| held.owner == owner && held.epoch == epoch && held.expires_at > now);
             held.ok_or(Refusal::LeaseLost)?;
         }
-        let expected = events.first().map(|event| event.seq.saturating_sub(1));
-        if self.shift.name != shift.name || expected != Some(self.shift.version) {
+        if self.shift.name != shift.name || base.version != self.shift.version {
             return Err(Refusal::Conflict);
         }
-        if !self.compares_versions_only && !events.first().is_some_and(|first| follows(&self.shift, first)) {
+        if !self.compares_versions_only && base.head != self.shift.head {
             return Err(Refusal::Conflict);
         }
         self.shift = shift.clone();
@@ -151,11 +148,4 @@ impl Store {
         }
         self.past.push((now, self.shift.clone(), self.lease, self.newest_epoch));
     }
-}
-
-/// Whether the event was sealed after the one that the state is at.
-fn follows(shift: &Shift, event: &Event) -> bool {
-    let Ok((kind, data)) = event.what.to_parts() else { return false };
-    let (at, reason) = (event.at.to_string(), event.reason.as_deref());
-    seal(&shift.head, &shift.name, event.seq, &at, &kind, &event.actor.0, reason, &data) == event.hash
 }

@@ -13,6 +13,8 @@ pub struct Tally {
     pub millis: u64,
     /// The part of it in which a shift was under way.
     pub active_millis: u64,
+    /// The part in which it was running, so that metrics were read and gates judged twice a minute.
+    pub running_millis: u64,
     pub evaluations: u64,
     pub landed: u64,
     pub refused: u64,
@@ -36,6 +38,7 @@ impl Tally {
             (&mut self.decisions, other.decisions),
             (&mut self.millis, other.millis),
             (&mut self.active_millis, other.active_millis),
+            (&mut self.running_millis, other.running_millis),
             (&mut self.evaluations, other.evaluations),
             (&mut self.landed, other.landed),
             (&mut self.refused, other.refused),
@@ -75,11 +78,11 @@ impl Tally {
         gaps
     }
 
-    /// The figures in words. `seconds` is what they took.
+    /// The figures in words. `seconds` is the processor time they took.
     pub fn report(&self, seconds: f64) -> String {
         let mut text = String::new();
         let minutes = self.millis as f64 / 60_000.0;
-        let active = self.active_millis as f64 / 60_000.0;
+        let running = self.running_millis as f64 / 60_000.0;
         let mut line = |name: &str, value: String| {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name:<28}{value}");
@@ -88,9 +91,10 @@ impl Tally {
         line(
             "simulated years",
             format!(
-                "{:.2}, of them {:.2} with a shift under way",
+                "{:.2}, of them {:.2} with an active shift, {:.2} with a running one",
                 self.years(),
-                self.active_millis as f64 / YEAR_MS
+                self.active_millis as f64 / YEAR_MS,
+                self.running_millis as f64 / YEAR_MS
             ),
         );
         line("events of the world", self.steps.to_string());
@@ -102,10 +106,10 @@ impl Tally {
             "reverts, completions demanded",
             format!("{}, {}", self.reverts_demanded, self.completions_demanded),
         );
-        line("seconds", format!("{seconds:.1}"));
+        line("seconds of a processor", format!("{seconds:.1}"));
         line(
             "µs a simulated minute",
-            format!("{:.2}, {:.2} a minute under way", seconds * 1e6 / minutes, seconds * 1e6 / active),
+            format!("{:.2}, {:.2} a running minute", seconds * 1e6 / minutes, seconds * 1e6 / running),
         );
         line("verbs", counted(&self.verbs));
         line("history", counted(&self.events));
@@ -118,8 +122,10 @@ impl Tally {
     }
 }
 
-/// Every kind of event that a history without revised plans can have.
-const KINDS: [&str; 27] = [
+/// Every kind of event that a history can have after `created`.
+const KINDS: [&str; 29] = [
+    "revised",
+    "advance_dropped",
     "started",
     "paused",
     "resumed",

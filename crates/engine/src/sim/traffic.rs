@@ -6,8 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crossfade_core::gate::{Fetched, GateData, Period};
-use jiff::Timestamp;
+use crossfade_core::gate::Period;
 
 use super::{random::mix, stamp};
 
@@ -15,7 +14,7 @@ const MINUTE: i64 = 60_000;
 const RESOLVERS: usize = 24;
 
 /// Kept no longer than any read goes back.
-const KEPT: usize = 72 * 60;
+const KEPT: usize = 38 * 60;
 
 pub(crate) struct Traffic {
     seed: u64,
@@ -89,12 +88,12 @@ impl Traffic {
         }
     }
 
-    /// What CloudWatch answers now. `clock` is the reader's.
-    pub(crate) fn read(&mut self, now: i64, clock: Timestamp, since: i64, both: bool) -> GateData {
+    /// What CloudWatch answers now of both sides, and why that may not be all.
+    pub(crate) fn read(&mut self, now: i64, since: i64) -> (Vec<Period>, Vec<Period>, Option<String>) {
         self.run_to(now);
-        let why = (now < self.error_until).then(|| "InternalError".to_owned());
+        let from = self.minutes.partition_point(|minute| minute.start < since);
         let side = |pick: fn(&Minute) -> (u64, u64)| {
-            let seen = self.minutes.iter().filter(|minute| minute.start >= since && minute.visible_at <= now);
+            let seen = self.minutes.range(from..).filter(|minute| minute.visible_at <= now);
             let periods = seen.filter_map(|minute| {
                 let (mut requests, mut errors) = pick(minute);
                 if now < minute.whole_at {
@@ -107,11 +106,10 @@ impl Traffic {
                     errors: (errors > 0).then_some(errors),
                 })
             });
-            Fetched { periods: periods.collect(), incomplete: why.clone() }
+            periods.collect()
         };
-        let to = side(|minute| minute.to);
-        let from = both.then(|| side(|minute| minute.from));
-        GateData { fetched_at: clock, to, from }
+        let why = (now < self.error_until).then(|| "InternalError".to_owned());
+        (side(|minute| minute.to), side(|minute| minute.from), why)
     }
 
     /// Lets every minute that is over happen.
@@ -159,6 +157,10 @@ impl Traffic {
     /// The part of the resolvers' answers that names the `to` side.
     fn share(&self, at: i64) -> f64 {
         let stale = at < self.stale_until;
+        let longest = self.lags.last().copied().unwrap_or(0) + if stale { 40 * MINUTE } else { 0 };
+        if let Some((_, share)) = self.shares.last().filter(|(from, _)| *from <= at - longest) {
+            return *share;
+        }
         let each = self.lags.iter().enumerate().map(|(place, lag)| {
             let lag = if stale && place % 6 == 0 { lag + 40 * MINUTE } else { *lag };
             self.shares.iter().rev().find(|(from, _)| *from <= at - lag).map_or(0.0, |(_, share)| *share)

@@ -25,7 +25,10 @@ impl Sim {
                 let back = if self.random.chance(0.8) { self.random.between(500, 20_000) } else { long };
                 self.at(now + back, Due::Start { r });
             }
-            Fault::Standstill => self.replicas[r].frozen_until = now + self.random.between(1_000, 60_000),
+            Fault::Standstill => {
+                self.renew_loudly(r);
+                self.replicas[r].frozen_until = now + self.random.between(1_000, 60_000);
+            }
             Fault::ClockJump => {
                 let far = self.random.chance(0.2);
                 self.replicas[r].offset = if far {
@@ -35,10 +38,12 @@ impl Sim {
                 };
             }
             Fault::StoreDown => {
+                self.all_renew_loudly();
                 self.store.down_until =
                     now + if self.random.chance(0.7) { self.random.between(500, 30_000) } else { long }
             }
             Fault::Failover => {
+                self.all_renew_loudly();
                 let lost = self.store.fall_back(now - 1_000);
                 self.checked = self.checked.min(self.store.history.len());
                 self.store.down_until = now + self.random.between(1_000, 30_000);
@@ -75,6 +80,12 @@ impl Sim {
             | Fault::ChangeForgotten => return,
         }
         self.strike(fault);
+    }
+
+    fn all_renew_loudly(&mut self) {
+        for r in 0..self.replicas.len() {
+            self.renew_loudly(r);
+        }
     }
 
     /// Counts a fault, where the shift is.

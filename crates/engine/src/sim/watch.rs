@@ -134,6 +134,7 @@ impl Sim {
             Due::Trouble => 9,
             Due::Calm => 10,
             Due::Nurse => 11,
+            Due::Alarmed => 12,
         };
         let head = self.store.shift.head.0.as_bytes();
         let head = head.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
@@ -147,6 +148,9 @@ impl Sim {
         self.tally.millis += passed;
         if self.store.shift.is_active() {
             self.tally.active_millis += passed;
+        }
+        if self.store.shift.next_step().is_some() {
+            self.tally.running_millis += passed;
         }
     }
 

@@ -11,7 +11,7 @@ use crossfade_core::{
 use jiff::Timestamp;
 
 use super::{
-    Due, Options, Sim, Swarm,
+    Due, Options, Pace, Sim, Swarm,
     random::{Random, mix},
     route53::{Route53, member},
     store::Store,
@@ -21,23 +21,23 @@ use super::{
 
 /// 2026-12-01T09:00:00Z.
 const BEGINNING: i64 = 1_796_115_600_000;
-const HOUR: i64 = 3_600_000;
 
 impl Sim {
     /// `None` when the core refuses the simulation's own plan.
     pub(crate) fn new(seed: u64, options: &Options) -> Option<Sim> {
         let mut random = Random::new(mix(seed.wrapping_add(0x5eed)));
-        let swarm = Swarm::new(&mut random);
+        let pace = Pace::new(&mut random);
+        let swarm = Swarm::new(&mut random, pace.calm());
         let ttl = random.pick(&[10_u32, 60, 60, 300]).unwrap_or(60);
         let clouds = random.pick(&[1, 2]).unwrap_or(1);
         let (zones, groups) = zones(&mut random, ttl, clouds);
         let names: Vec<(ZoneId, RecordName, Vec<String>)> = entries(&groups);
-        let text = plan(&mut random, 1, &names, ttl, clouds);
+        let text = pace.plan(&mut random, 1, &names, ttl, clouds);
         let (shift, events) = create(&text, &groups, super::stamp(BEGINNING))?;
         let count = options.replicas.unwrap_or_else(|| random.pick(&[1, 1, 2, 2, 3]).unwrap_or(1)).max(1);
         let requests = 200.0 + 20_000.0 * random.unit() * random.unit();
         let traffic = Traffic::new(random.next(), requests, 0.002 * random.unit(), i64::from(ttl));
-        let people_gap = 60_000.0 * (5.0 + 400.0 * random.unit() * random.unit());
+        let people_gap = pace.people() * 60_000.0 * (5.0 + 400.0 * random.unit() * random.unit());
         let slowest = random.pick(&[50, 500, 5_000, 9_000]).unwrap_or(500);
         let mut route53 = Route53::new(zones);
         route53.ignores_fences = options.mutations.ignores_fences;
@@ -56,6 +56,7 @@ impl Sim {
             mutations: options.mutations,
             slowest,
             people_gap,
+            pace,
             plans: 1,
             ttl,
             forgetful_until: 0,
@@ -81,62 +82,10 @@ impl Sim {
         sim.at(BEGINNING + 1_000, Due::Person);
         let gap = sim.random.gap(sim.swarm.gap_ms);
         sim.at(BEGINNING + gap, Due::Trouble);
-        let length = HOUR * sim.random.between(4, 72);
+        let length = pace.length(&mut sim.random);
         sim.at(BEGINNING + length, Due::Calm);
         Some(sim)
     }
-}
-
-/// A plan for these names, drawn anew.
-pub(crate) fn plan(
-    random: &mut Random,
-    number: u32,
-    names: &[(ZoneId, RecordName, Vec<String>)],
-    ttl: u32,
-    clouds: usize,
-) -> String {
-    let count = 2 + random.below(4);
-    let steps: Vec<String> = (1..=count)
-        .map(|step| {
-            let share = if step == count { 100 } else { step * 100 / (count + 1) };
-            if random.chance(0.1) {
-                format!("{{ share: {share}, approval: true }}")
-            } else {
-                share.to_string()
-            }
-        })
-        .collect();
-    let hold = random.pick(&[2, 5, 10, 30, 60]).unwrap_or(10);
-    let bake = random.pick(&[5, 20, 120]).unwrap_or(20);
-    let to = if clouds > 1 { "cloud: 2, cloud-b: 1" } else { "cloud: 1" };
-    let on_fail = random.pick(&["revert", "revert", "step_back", "pause"]).unwrap_or("revert");
-    let from =
-        if random.chance(0.5) { "\n      from: { preset: alb, load_balancer: app/legacy/1 }" } else { "" };
-    let records: Vec<String> = names
-        .iter()
-        .map(|(zone, name, types)| {
-            format!("  - {{ zone: {zone}, name: {name}, types: [{}] }}", types.join(", "))
-        })
-        .collect();
-    let margin = random.pick(&[0, 10, 30]).unwrap_or(30).min(ttl);
-    format!(
-        "name: www-{number}
-records:
-{}
-from: {{ legacy: 1 }}
-to: {{ {to} }}
-ramp: {{ steps: [{}], hold: {hold}m, bake: {bake}m }}
-settle_margin: {margin}s
-gates:
-  - name: errors
-    error_rate:
-      to: {{ preset: alb, load_balancer: app/cloud/1 }}{from}
-    min_requests: 20
-    on_fail: {on_fail}
-",
-        records.join("\n"),
-        steps.join(", "),
-    )
 }
 
 pub(crate) fn create(text: &str, groups: &[GroupKey], now: Timestamp) -> Option<(Shift, Vec<Event>)> {
