@@ -289,7 +289,7 @@ proptest! {
             let legacy = (0..60).map(|ago| Period { start: start(ago), requests: Some(usual), errors: None });
             let data = GateData {
                 fetched_at: now,
-                to: Fetched { periods, incomplete: (!complete).then(|| "?".to_owned()) },
+                to: Fetched { periods: periods.into(), incomplete: (!complete).then(|| "?".to_owned()) },
                 from: Some(Fetched { periods: legacy.collect(), incomplete: None }),
             };
             let standing = Standing {
