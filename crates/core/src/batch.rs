@@ -35,6 +35,15 @@ pub struct Batch {
     pub changes: Vec<Change>,
 }
 
+impl Batch {
+    /// Whether it is refused when the fence that it was made on is gone.
+    pub fn replaces_a_fence(&self) -> bool {
+        self.changes
+            .iter()
+            .any(|change| change.action == Action::Delete && Fence::decode(&change.set).is_some())
+    }
+}
+
 /// Weights that a write is to leave behind, by group and set identifier.
 pub type GroupWeights = BTreeMap<GroupKey, BTreeMap<String, Weight>>;
 

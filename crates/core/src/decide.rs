@@ -23,13 +23,13 @@ pub use self::write::applied;
 use self::zone::Compared;
 use crate::{
     RecordSet, ZoneId,
-    batch::Batch,
+    batch::{Batch, GroupWeights},
     calendar,
-    event::{ChangeId, Happened},
+    event::{ChangeId, Event, Happened},
     gate::{self, Answer, GateReport, Verdict},
     plan::OnFail,
     report::{Next, Report},
-    shift::{Cause, Phase, Shift},
+    shift::{Cause, Phase, Purpose, Shift},
 };
 
 /// What was last seen of the world. Everything in it may be old; every part says how old.
@@ -41,6 +41,8 @@ pub struct Observation {
     pub gates: BTreeMap<String, Answer>,
     /// Why a request lately did not get through, though nothing was changed by it.
     pub trouble: Option<Trouble>,
+    /// The write of which every attempt has had an answer that was written down. See [`Observation::wrote_down`].
+    pub answered: Option<u64>,
 }
 
 /// The record sets at the shift's names and their fences' names.
@@ -120,6 +122,22 @@ const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 /// Between attempts that Route 53 did not answer, or answered with a passing refusal.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
+impl Observation {
+    /// To be told of everything that this daemon has committed. Of a write that it finds open it does not know whether
+    /// it was sent; of one that it has intended itself it does, as long as it forgets `answered` before it sends.
+    pub fn wrote_down(&mut self, events: &[Event]) {
+        for event in events {
+            if let Happened::Intended { generation, .. }
+            | Happened::Refused { generation, .. }
+            | Happened::Unanswered { generation, .. }
+            | Happened::Accepted { generation, .. } = &event.what
+            {
+                self.answered = Some(*generation);
+            }
+        }
+    }
+}
+
 /// What deciding again about the same shift can make use of; see [`gate::Memory`]. It may be dropped at any time.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -141,7 +159,7 @@ pub fn decide_again(
     now: Timestamp,
     memory: &mut Memory,
 ) -> Decision {
-    let standing = standing::standing(shift);
+    let standing = standing::standing(shift, seen, now);
     memory.gates.resize_with(shift.plan.gates.len(), gate::Memory::default);
     let mut observed = None;
     let judged = shift.plan.gates.iter().zip(&mut memory.gates).map(|(gate, memory)| {
@@ -189,7 +207,7 @@ impl Look<'_> {
             Phase::Reverting { .. } => self.reverting(),
             // What is left to write after the end is the fence's removal.
             Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
-                self.shift.write.as_ref().map_or(Verge::Rest, |write| self.advance(write))
+                self.shift.write.as_ref().map_or_else(|| self.giving_up(), |write| self.advance(write))
             }
         }
     }
@@ -236,6 +254,16 @@ impl Look<'_> {
         }
         let changed = self.changed_holds(usize::MAX);
         if changed.is_empty() { self.failed_reads().unwrap_or(Verge::Rest) } else { Verge::Happen(changed) }
+    }
+
+    /// The records were given up, and the fence still stands.
+    fn giving_up(&self) -> Verge {
+        let shift = self.shift;
+        let waits_for_a_person = shift.holds.values().any(|hold| hold.until_resumed);
+        if !shift.is_given_up() || !shift.may_have_written() || waits_for_a_person {
+            return Verge::Rest;
+        }
+        Verge::Happen(vec![shift.intend(Purpose::Release, shift.landed, GroupWeights::new())])
     }
 
     /// What follows from a failed gate, if anything does that has not followed already.
@@ -289,6 +317,7 @@ impl Look<'_> {
                     None => "the shift is completed".to_owned(),
                 };
                 let observed = shift.settled_at.map(|settled| settled + self.hold_time(next));
+                let observed = observed.max(self.overwrite_arrives_by());
                 let opens = calendar::closed(&shift.plan, self.now).map(|closed| closed.until);
                 Some(Next { at: observed.max(opens), what })
             }

@@ -99,7 +99,7 @@ pub enum Happened {
         gate: GateReport,
         on_fail: OnFail,
     },
-    /// An `advance` that could not be followed.
+    /// An `advance`, or an `adopt`, that could not be followed.
     AdvanceDropped {
         because: String,
     },

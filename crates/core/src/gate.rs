@@ -91,8 +91,11 @@ pub struct Standing {
     pub moved_at: Option<Timestamp>,
     /// When the present step's traffic had settled; `None` before that.
     pub settled_at: Option<Timestamp>,
-    /// The share that the `to` side has been given.
+    /// The share that the `to` side has been given, in the record group where it is largest.
     pub share: Share,
+    /// And where it is smallest, if the groups differ: how much traffic each has is not known, so the share of the whole
+    /// may be anywhere between.
+    pub share_least: Option<Share>,
     /// How long resolvers keep an answer.
     pub ttl: SignedDuration,
     /// A step that has not passed by then is stalled.
@@ -223,6 +226,7 @@ impl Default for Standing {
             moved_at: None,
             settled_at: None,
             share: Share::ZERO,
+            share_least: None,
             ttl: SignedDuration::from_secs(60),
             waits_until: None,
             gates: 1,

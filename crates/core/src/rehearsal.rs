@@ -294,6 +294,7 @@ impl Stage<'_> {
 
     fn happen(&mut self, happened: Vec<Happened>) -> Result<(), TransitionError> {
         let (shift, events) = self.shift.after(happened, &Actor::daemon(), None, self.now)?;
+        self.seen.wrote_down(&events);
         self.commit(shift, events);
         Ok(())
     }

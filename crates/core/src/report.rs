@@ -57,19 +57,31 @@ fn state(shift: &Shift, now: Timestamp) -> String {
         Phase::Scheduled => "Scheduled; nothing has been written.".to_owned(),
         Phase::Running { .. } => running(shift, now),
         Phase::Completed { at, finalized } => {
-            let owned = if *finalized { "; the records are given up" } else { "" };
-            format!("Completed at {} on {}{owned}.", short(*at), shift.landed)
+            format!("Completed at {} on {}{}.", short(*at), shift.landed, owned(shift, *finalized))
         }
         Phase::Reverting { since } => {
             format!("Reverting to the baseline weights since {}.", short(*since))
         }
         Phase::Reverted { at, finalized } => {
-            let owned = if *finalized { "; the records are given up" } else { "" };
+            let owned = owned(shift, *finalized);
             format!("Reverted at {}: the records have their baseline weights{owned}.", short(*at))
         }
         Phase::Cancelled { at } => {
-            format!("Cancelled at {}: the records were left as they are, on {}.", short(*at), shift.landed)
+            let fenced = if shift.holds_records() { "; their fence still stands" } else { "" };
+            format!(
+                "Cancelled at {}: the records were left as they are, on {}{fenced}.",
+                short(*at),
+                shift.landed
+            )
         }
+    }
+}
+
+fn owned(shift: &Shift, finalized: bool) -> &'static str {
+    match (finalized, shift.holds_records()) {
+        (false, _) => "",
+        (true, true) => "; the records are being given up, and their fence still stands",
+        (true, false) => "; the records are given up",
     }
 }
 
@@ -122,6 +134,9 @@ pub fn foremost(shift: &Shift) -> Option<&Hold> {
 }
 
 fn outlook(shift: &Shift, report: Option<&Report>) -> String {
+    if shift.is_given_up() {
+        return giving_up(shift);
+    }
     if let Some(hold) = foremost(shift) {
         let reverting = matches!(shift.phase, Phase::Reverting { .. });
         return match hold.cause {
@@ -178,7 +193,7 @@ pub fn told(what: &Happened) -> Option<String> {
         }
         Happened::AdvanceRequested {} => "the next step was asked for".to_owned(),
         Happened::Approved { step } => format!("step {} was approved", step + 1),
-        Happened::AdvanceDropped { because } => format!("the next step was not taken: {because}"),
+        Happened::AdvanceDropped { because } => format!("what was asked for was not done: {because}"),
         Happened::WriteDropped { because, .. } => format!("not written after all: {because}"),
         Happened::Confirmed { .. } => "in sync, and read back as written".to_owned(),
         Happened::GateFailed { gate, .. } => format!("gate {} failed: {}", gate.name, gate.sentence),
@@ -197,6 +212,26 @@ pub fn told(what: &Happened) -> Option<String> {
         Happened::Finalized {} => "the records are given up".to_owned(),
         _ => return None,
     })
+}
+
+/// What is left to be done after `cancel` and `finalize` is the fence's removal.
+fn giving_up(shift: &Shift) -> String {
+    if !shift.holds_records() {
+        "Nothing follows.".to_owned()
+    } else if shift.is_frozen() {
+        "The fence stands, and the records belong to this shift, until `resume`: nothing is written while it is frozen."
+            .to_owned()
+    } else if shift.holds.values().any(|hold| hold.until_resumed) {
+        "The fence stands, and the records belong to this shift, until it can be removed: `resume` tries again."
+            .to_owned()
+    } else if let Some(at) = shift.arrived_by() {
+        format!(
+            "The fence is removed at {} at the earliest: until then it refuses a write that has had no answer.",
+            short(at)
+        )
+    } else {
+        "The fence is removed next.".to_owned()
+    }
 }
 
 /// To the second: nobody plans a cutover by the millisecond.

@@ -50,7 +50,7 @@ pub struct Shift {
     pub wanted: Share,
     /// The share that was meant by the newest write that is known to have been applied.
     pub landed: Share,
-    /// When this run first moved traffic.
+    /// When this run first moved traffic, or moved it again after none was left.
     pub moved_at: Option<Timestamp>,
     /// When the traffic of the newest confirmed write had settled, or will have.
     pub settled_at: Option<Timestamp>,
@@ -64,6 +64,15 @@ pub struct Shift {
     pub asked: Option<Asked>,
     /// The step that a person has approved.
     pub approved: Option<usize>,
+    /// When a write that names no fence was last open and some attempt of it without an answer. It may still arrive.
+    #[serde(default)]
+    pub unfenced_at: Option<Timestamp>,
+    /// When a revert that overwrites was last open. It may arrive once more.
+    #[serde(default)]
+    pub overwritten_at: Option<Timestamp>,
+    /// When a hold was last put down, or got another sentence.
+    #[serde(default)]
+    pub held_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +118,10 @@ pub struct Write {
     pub weights: GroupWeights,
     pub since: Timestamp,
     pub zones: BTreeMap<ZoneId, ZoneWrite>,
+    /// Whether a batch of it may expect that no fence stands there, so that nothing but the records' weights would
+    /// refuse it later.
+    #[serde(default)]
+    pub unfenced: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,7 +137,8 @@ pub enum Purpose {
     Adopt,
     /// The shift's weights again, over somebody else's.
     Reassert,
-    /// The present weights with a new fence, so that an overtaken batch can no longer land.
+    /// The present weights with a new fence, so that an overtaken batch can no longer land. Without weights, once the
+    /// records are given up, the fence alone.
     Stay,
     /// The fence's end.
     Release,
@@ -136,6 +150,9 @@ pub struct ZoneWrite {
     pub refusals: u32,
     /// When an attempt last ended without success: only a listing read after it can tell what became of it.
     pub attempted_at: Option<Timestamp>,
+    /// Whether some attempt may have been sent whose answer is not known.
+    #[serde(default)]
+    pub unanswered: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,6 +221,16 @@ pub enum Stage {
 /// The code of the hold under which nothing at all is written.
 pub const FROZEN: &str = "frozen";
 
+/// Refusals of its compare-and-swap after which a revert overwrites what is there.
+pub(crate) const REFUSALS_BEFORE_OVERWRITE: u32 = 3;
+
+/// How long after it was sent a request may still arrive.
+///
+/// AWS refuses a request whose signature says a time more than five minutes from its own,
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>. The clock that measures this
+/// may itself be off by as much and still be let in, hence twice that.
+pub const ARRIVES_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
 /// The code of the hold that a failed gate leaves where it does not revert.
 const FAILED: &str = "failed";
 
@@ -263,17 +290,27 @@ impl Shift {
 
     /// Whether any write may have landed: one is recorded, or one is on its way.
     pub fn may_have_written(&self) -> bool {
-        self.has_written() || self.write.is_some()
+        self.has_written() || self.write.is_some() || self.unfenced_at.is_some()
     }
 
     /// Whether the records are this shift's: no other may name them.
     pub fn holds_records(&self) -> bool {
-        let given_up = match self.phase {
+        !self.is_given_up() || self.may_have_written()
+    }
+
+    /// Whether a person has given the records up. The fence may stand for a while yet.
+    pub fn is_given_up(&self) -> bool {
+        match self.phase {
             Phase::Cancelled { .. } => true,
             Phase::Completed { finalized, .. } | Phase::Reverted { finalized, .. } => finalized,
             Phase::Scheduled | Phase::Running { .. } | Phase::Reverting { .. } => false,
-        };
-        !given_up || self.may_have_written()
+        }
+    }
+
+    /// When everything has arrived, or never will, that only a fence keeps from landing: not before this may the fence
+    /// be removed. `None` when all that was sent has been answered.
+    pub fn arrived_by(&self) -> Option<Timestamp> {
+        Some(self.unfenced_at.max(self.overwritten_at)? + ARRIVES_WITHIN)
     }
 
     /// Whether there is anything left for the daemon to do.
@@ -281,7 +318,7 @@ impl Shift {
         match self.phase {
             Phase::Scheduled | Phase::Running { .. } | Phase::Reverting { .. } => true,
             Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
-                self.write.is_some()
+                self.write.is_some() || (self.is_given_up() && self.may_have_written())
             }
         }
     }

@@ -101,6 +101,8 @@ impl Context {
     }
 
     async fn submit(&self, slot: &mut Slot, account: &Account, generation: u64, batch: Batch) -> Acted {
+        // Until what becomes of it is written down.
+        let answered = slot.seen.answered.take();
         let answer = tokio::select! {
             answer = account.zones.submit(&batch) => answer,
             () = guard::ends(slot) => {
@@ -135,6 +137,7 @@ impl Context {
                     | SubmitError::NotSent(_) => {
                         let sentence = format!("zone {zone} could not be written: {text}");
                         slot.seen.trouble = Some(Trouble { at: self.clock.now(), sentence });
+                        slot.seen.answered = answered;
                         return Acted::Done;
                     }
                 }

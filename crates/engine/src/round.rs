@@ -150,6 +150,7 @@ impl Context {
             Ok(()) => {
                 self.store_answered();
                 self.committed(&shift.name, &events);
+                slot.seen.wrote_down(&events);
                 slot.unsaved.clear();
                 slot.stored = Head::of(&shift);
                 slot.shift = shift;

@@ -64,6 +64,7 @@ impl Slot {
     /// saved: then saving it tells.
     pub(crate) fn go_on_under(&mut self, holding: Arc<Holding>) {
         self.holding = holding;
+        self.seen.answered = None;
         self.stale = self.unsaved.is_empty();
         self.forget_zones();
     }

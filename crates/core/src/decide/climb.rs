@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     GroupKey, RecordName, Share,
@@ -11,10 +11,14 @@ use crate::{
     gate::Verdict,
     plan::Records,
     preview,
-    shift::{Asked, Cause, Purpose},
+    shift::{ARRIVES_WITHIN, Asked, Cause, Purpose},
+    weights::share_of,
 };
 
-use super::{FRESH, Look, Verge, zone::Stamp};
+use super::{FRESH, Look, READ_AGAIN_AFTER, Verge, zone::Stamp};
+
+/// Percentage points by which groups at one share may differ, because few shares can be had exactly.
+const ALIKE: f64 = 0.5;
 
 /// Between two looks at records that do not fit the plan, or belong to somebody else.
 const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
@@ -28,6 +32,9 @@ impl Look<'_> {
                 Some(Asked::Advance { .. }) => self.drop_advance(),
                 Some(Asked::Adopt { .. } | Asked::Reassert { .. }) | None => self.rest_of_hold(),
             };
+        }
+        if let Some(at) = self.overwrite_arrives_by().filter(|at| self.now < *at) {
+            return Verge::Until(at, "a revert that was sent can arrive no more");
         }
         let advance = matches!(shift.asked, Some(Asked::Advance { .. }));
         if shift.moved_at.is_some() {
@@ -68,6 +75,12 @@ impl Look<'_> {
         Verge::Happen(happened)
     }
 
+    /// A revert that overwrites compares nothing. When it arrives once more it brings its fence back, and with it whatever
+    /// was made on that fence: a step that is tried again is not made on it before then.
+    pub(super) fn overwrite_arrives_by(&self) -> Option<Timestamp> {
+        self.shift.overwritten_at.filter(|_| self.shift.moved_at.is_none()).map(|at| at + ARRIVES_WITHIN)
+    }
+
     /// What a person asked for, if it was to take or to overwrite the zone's weights.
     pub(super) fn asked(&self) -> Option<Verge> {
         let shift = self.shift;
@@ -83,21 +96,63 @@ impl Look<'_> {
             let changed = self.changed_holds(shift.step_index() + 1);
             return Some(if changed.is_empty() { Verge::Rest } else { Verge::Happen(changed) });
         }
+        let found = self.found();
+        if adopt && let Some(because) = self.apart(&found) {
+            // Whoever asks may have made them alike a moment ago.
+            if let Some(reads) = self.read_missing(Some(self.now - READ_AGAIN_AFTER)) {
+                return Some(Verge::Do(reads));
+            }
+            return Some(Verge::Happen(vec![Happened::AdvanceDropped { because }]));
+        }
         let drift = shift.holds.get(&Cause::Drift);
         let mut happened: Vec<Happened> =
             drift.map(|hold| Happened::HoldEnded { hold: hold.clone() }).into_iter().collect();
         happened.push(if adopt {
-            let found: GroupWeights = shift
-                .groups
-                .iter()
-                .filter_map(|group| Some((group.clone(), weights_of(self.listing(&group.zone)?, group))))
-                .collect();
             let share = shift.share_of(&found).unwrap_or(Share::ZERO);
             shift.intend(Purpose::Adopt, share, found)
         } else {
-            shift.intend(Purpose::Reassert, shift.landed, shift.set_weights())
+            let (share, weights) = self.levelled();
+            shift.intend(Purpose::Reassert, share, weights)
         });
         Some(Verge::Happen(happened))
+    }
+
+    /// The weights that the newest listings show.
+    pub(super) fn found(&self) -> GroupWeights {
+        let groups = self.shift.groups.iter();
+        groups
+            .filter_map(|group| Some((group.clone(), weights_of(self.listing(&group.zone)?, group))))
+            .collect()
+    }
+
+    /// Why these weights are no share that a shift can stand at: its groups go together, and a step that took them on from
+    /// the largest share would take the others past steps that nobody has seen.
+    pub(super) fn apart(&self, weights: &GroupWeights) -> Option<String> {
+        let share = |members| share_of(members, &self.shift.plan.to).unwrap_or(Share::ZERO);
+        let by_share = || weights.iter().map(|(group, members)| (share(members), group));
+        let ((least, lagging), (most, leading)) = (by_share().min()?, by_share().max()?);
+        (most.percent() - least.percent() > ALIKE).then(|| {
+            format!(
+                "the groups differ, and a shift has one share for all: the to side has {least} in {} {} and {most} in \
+                 {} {}; `adopt` does nothing until they have the same weights",
+                lagging.name, lagging.record_type, leading.name, leading.record_type
+            )
+        })
+    }
+
+    /// The shift's weights and their share. After a step that has landed in some zones only, all go back to where the
+    /// others are: that is down, and needs nothing.
+    fn levelled(&self) -> (Share, GroupWeights) {
+        let mut weights = self.shift.set_weights();
+        let share = |members: &BTreeMap<_, _>| share_of(members, &self.shift.plan.to);
+        let least = weights.values().filter_map(|members| Some((share(members)?, members.clone()))).min();
+        match least {
+            Some((share, members)) if self.apart(&weights).is_some() => {
+                weights.values_mut().for_each(|group| group.clone_from(&members));
+                (share, weights)
+            }
+            Some(_) | None => (self.shift.landed, weights),
+        }
     }
 
     /// Whether the present step was observed for its whole hold time after its traffic had settled.

@@ -1,31 +1,43 @@
 //! The holds that come and go with what is seen. Those that a person placed are not touched here.
 
+use jiff::SignedDuration;
+
 use crate::{
-    calendar,
+    Share, calendar,
     event::{Actor, Happened},
     gate::{Code, Verdict},
     shift::{Asked, Cause, Hold},
+    weights::split,
 };
 
 use super::Look;
+
+/// A hold's sentence follows its reason this often. The report has the gates' newest sentences meanwhile.
+const REWORDED_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 impl Look<'_> {
     /// The events that bring the remembered holds in line with what is seen.
     pub(super) fn changed_holds(&self, next: usize) -> Vec<Happened> {
         let wanted = self.wanted_holds(next);
         let remembered = &self.shift.holds;
-        let ended = remembered
-            .values()
-            .filter(|hold| !hold.until_resumed && !wanted.iter().any(|wanted| wanted.cause == hold.cause))
-            .map(|hold| Happened::HoldEnded { hold: hold.clone() });
-        let began = wanted
-            .iter()
-            // A hold that only a person ends takes the place of one that would end by itself.
-            .filter(|hold| {
-                remembered.get(&hold.cause).is_none_or(|old| hold.until_resumed && !old.until_resumed)
-            })
-            .map(|hold| Happened::HoldBegan { hold: hold.clone() });
-        ended.chain(began).collect()
+        let rested = self.shift.held_at.is_none_or(|at| at + REWORDED_EVERY <= self.now);
+        let is_over =
+            |hold: &&Hold| !hold.until_resumed && !wanted.iter().any(|wanted| wanted.cause == hold.cause);
+        let ended = remembered.values().filter(is_over);
+        let ended: Vec<_> = ended.map(|hold| Happened::HoldEnded { hold: hold.clone() }).collect();
+        let began = wanted.into_iter().filter_map(|hold| {
+            let Some(old) = remembered.get(&hold.cause) else { return Some(hold) };
+            let other = match (old.until_resumed, hold.until_resumed) {
+                // A hold that only a person ends takes the place of one that would end by itself.
+                (false, true) => true,
+                (true, false) => false,
+                (true, true) => old.code == hold.code && rested && differs(&old.sentence, &hold.sentence),
+                (false, false) => old.code != hold.code || (rested && differs(&old.sentence, &hold.sentence)),
+            };
+            // The same hold for another reason.
+            other.then(|| Hold { since: old.since, ..hold })
+        });
+        ended.into_iter().chain(began.map(|hold| Happened::HoldBegan { hold })).collect()
     }
 
     fn wanted_holds(&self, next: usize) -> Vec<Hold> {
@@ -36,17 +48,26 @@ impl Look<'_> {
             self.gate_holds(&mut holds);
             self.calendar_holds(next, &mut holds);
         }
-        holds
+        // One for each cause: what only a person ends, or else the first.
+        let mut foremost: Vec<Hold> = Vec::new();
+        for hold in holds {
+            match foremost.iter_mut().find(|other| other.cause == hold.cause) {
+                Some(other) if hold.until_resumed && !other.until_resumed => *other = hold,
+                Some(_) => {}
+                None => foremost.push(hold),
+            }
+        }
+        foremost
     }
 
     fn zone_holds(&self, holds: &mut Vec<Hold>) {
         let drift = &self.compared.drift;
         if !drift.is_empty() {
-            holds.push(self.hold(
-                Cause::Drift,
-                "drift",
-                format!("somebody else changed the zone: {}", drift.join("; ")),
-            ));
+            let mut sentence = format!("somebody else changed the zone: {}", drift.join("; "));
+            if let Some(apart) = self.apart(&self.found()) {
+                sentence = format!("{sentence}; {apart}");
+            }
+            holds.push(self.hold(Cause::Drift, "drift", sentence));
         } else if let Some(hold) = self.shift.holds.get(&Cause::Drift)
             && !self.all_read()
         {
@@ -63,6 +84,31 @@ impl Look<'_> {
         if let Some((cause, code, sentence)) = &self.compared.unfit {
             holds.push(self.hold(*cause, code, sentence.clone()));
         }
+        if let Some(sentence) = self.lowered_by_the_next_step() {
+            holds.push(self.hold(Cause::Dependency, "lowers", sentence));
+        }
+    }
+
+    /// A step goes up. One that would lower a group is of a plan that was changed since the records were as they are.
+    fn lowered_by_the_next_step(&self) -> Option<String> {
+        let plan = &self.shift.plan;
+        let step = plan.step(self.shift.next_step()?)?;
+        let after = self.shift.weights_for(step.share);
+        let remembered = self.shift.set_weights();
+        remembered.iter().find_map(|(group, before)| {
+            let (part, whole) = split(before, &plan.to);
+            let (part_after, whole_after) = split(after.get(group)?, &plan.to);
+            (part * whole_after > part_after * whole).then(|| {
+                format!(
+                    "the next step, {}, would lower {} {}, which gives the to side {} already; change the plan to \
+                     begin above that",
+                    step.share,
+                    group.name,
+                    group.record_type,
+                    Share::of(part, whole)
+                )
+            })
+        })
     }
 
     fn gate_holds(&self, holds: &mut Vec<Hold>) {
@@ -105,4 +151,20 @@ impl Look<'_> {
             until_resumed: false,
         }
     }
+}
+
+/// Whether two sentences differ in more than their numbers, times, and the identifiers of requests.
+fn differs(one: &str, other: &str) -> bool {
+    const IDENTIFIER: usize = 16;
+    fn words(sentence: &str) -> impl Iterator<Item = &str> {
+        sentence.split_whitespace().filter(|word| {
+            let mut characters = word.chars().filter(|c| c.is_alphanumeric());
+            let is_number = characters.next().is_some_and(|c| c.is_ascii_digit());
+            let is_identifier = word.len() >= IDENTIFIER
+                && word.contains(|c: char| c.is_ascii_digit())
+                && !word.trim_end_matches('.').contains('.');
+            !is_number && !is_identifier
+        })
+    }
+    !words(one).eq(words(other))
 }

@@ -1,21 +1,56 @@
 //! Where a shift stands, as its gates need to know it.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    Share, Weight,
+    batch::weights_of,
     gate::Standing,
+    plan::Plan,
     shift::{Cause, Shift},
+    weights::share_of,
 };
 
-pub(super) fn standing(shift: &Shift) -> Standing {
+use super::Observation;
+
+pub(super) fn standing(shift: &Shift, seen: &Observation, now: Timestamp) -> Standing {
+    let given = given(&shift.plan, shift.set_weights().values());
     Standing {
-        moved_at: judged_since(shift),
+        moved_at: judged_since(shift).filter(|_| !is_at_nothing(shift, seen, now)),
         settled_at: shift.settled_at,
-        share: shift.landed,
+        share: given.map_or(shift.landed, |(_, most)| most),
+        share_least: given.filter(|(least, most)| least < most).map(|(least, _)| least),
         ttl: shift.ttl(),
         waits_until: waits_until(shift),
         gates: shift.plan.gates.iter().filter(|gate| !gate.observe_only).count(),
     }
+}
+
+/// The share that these weights give to the `to` side: in the group where it is least, and where it is most.
+fn given<'a>(
+    plan: &Plan,
+    groups: impl Iterator<Item = &'a BTreeMap<String, Weight>>,
+) -> Option<(Share, Share)> {
+    let shares: Vec<Share> = groups.filter_map(|group| share_of(group, &plan.to)).collect();
+    Some((*shares.iter().min()?, *shares.iter().max()?))
+}
+
+/// Whether the `to` side has settled on no traffic at all, by what is remembered and by what was last read: then there
+/// is no evidence to wait for, as before the first step.
+fn is_at_nothing(shift: &Shift, seen: &Observation, now: Timestamp) -> bool {
+    let settled = shift.write.is_none() && shift.settled_at.is_some_and(|settled| settled <= now);
+    if !settled || shift.groups.is_empty() {
+        return false;
+    }
+    let nothing = |members: &BTreeMap<String, Weight>| share_of(members, &shift.plan.to) == Some(Share::ZERO);
+    let remembered = shift.set_weights();
+    shift.groups.iter().all(|group| {
+        let read = seen.zones.get(&group.zone).and_then(|read| read.listed.as_ref().ok());
+        remembered.get(group).is_some_and(nothing)
+            && read.is_none_or(|listed| nothing(&weights_of(listed, group)))
+    })
 }
 
 /// How long the present step is observed before `next`.

@@ -1,12 +1,15 @@
 //! The life of a shift on the real decision code, in virtual time, against a zone in memory.
 
+mod given_up;
+mod landed;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ChangeRead, ChangeState, Effect, Observation, Rules, ZoneRead, applied, decide};
 use crate::{
-    RecordName, RecordSet, Routing, Share, Weight, ZoneId,
+    RecordName, RecordSet, RecordType, Routing, Share, Weight, ZoneId,
     batch::{Action, Batch},
     event::{Actor, ChangeId, Event, Happened},
     fence::Fence,
@@ -40,6 +43,7 @@ enum Fate {
 }
 
 struct World {
+    epoch: u64,
     now: Timestamp,
     shift: Shift,
     events: Vec<Event>,
@@ -51,6 +55,8 @@ struct World {
     /// Errors end here.
     mended_at: Option<Timestamp>,
     silent: bool,
+    /// Nobody asks the `to` side for anything, and CloudWatch has nothing to say.
+    idle: bool,
 }
 
 fn member(id: &str, weight: u8) -> RecordSet {
@@ -82,19 +88,28 @@ impl World {
     fn with_plan(text: &str) -> World {
         let now: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();
         let plan = parse(text, Format::Yaml).unwrap();
-        let group = "Z1/www.example.com/A".to_owned().try_into().unwrap();
-        let (shift, events) = create(plan, vec![group], &ada(), None, now).unwrap();
+        let group = |t| format!("Z1/www.example.com/{t}").try_into().unwrap();
+        let groups = plan.records[0].types.iter().map(group).collect();
+        let mut zone = vec![member("legacy", 100), member("cloud", 0)];
+        if plan.records[0].types.contains(&RecordType::Aaaa) {
+            zone.extend(
+                zone.clone().into_iter().map(|set| RecordSet { record_type: "AAAA".to_owned(), ..set }),
+            );
+        }
+        let (shift, events) = create(plan, groups, &ada(), None, now).unwrap();
         World {
+            epoch: 1,
             now,
             shift,
             events,
-            zone: vec![member("legacy", 100), member("cloud", 0)],
+            zone,
             seen: Observation::default(),
             fates: Vec::new(),
             batches: Vec::new(),
             error_percent: 0,
             mended_at: None,
             silent: false,
+            idle: false,
         }
     }
 
@@ -123,6 +138,7 @@ impl World {
 
     fn happen(&mut self, happened: Vec<Happened>) {
         let (shift, events) = self.shift.after(happened, &Actor::daemon(), None, self.now).unwrap();
+        self.seen.wrote_down(&events);
         self.commit(shift, events);
     }
 
@@ -130,7 +146,7 @@ impl World {
     fn settle(&mut self) -> Option<Timestamp> {
         for _ in 0..200 {
             self.measure();
-            let decision = decide(&self.shift, &self.seen, &rules(), self.now);
+            let decision = decide(&self.shift, &self.seen, &Rules { epoch: self.epoch, ..rules() }, self.now);
             if decision.happened.is_empty() && decision.effects.is_empty() {
                 return decision.wake.map(|(at, _)| at);
             }
@@ -164,6 +180,7 @@ impl World {
     fn submit(&mut self, generation: u64, batch: Batch) {
         let fate = if self.fates.is_empty() { Fate::Applied } else { self.fates.remove(0) };
         self.seen.zones.clear();
+        self.seen.answered = None;
         let zone = batch.zone.clone();
         let landed = matches!(fate, Fate::Applied | Fate::Unanswered) && apply(&mut self.zone, &batch);
         self.batches.push(batch);
@@ -187,7 +204,7 @@ impl World {
             let errors = if fails { 10 * self.error_percent } else { 0 };
             Period { start, requests: Some(1_000), errors: Some(errors) }
         });
-        let periods = if self.silent { Vec::new() } else { minutes.collect() };
+        let periods = if self.silent || self.idle { Vec::new() } else { minutes.collect() };
         let data = GateData {
             fetched_at: self.now,
             to: Fetched { periods: periods.into(), incomplete: None },

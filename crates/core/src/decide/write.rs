@@ -8,18 +8,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    RecordSet, ZoneId,
-    batch::{self, Batch, BatchError},
+    RecordName, RecordSet, ZoneId,
+    batch::{self, Batch, BatchError, GroupWeights},
     calendar,
     event::{ChangeId, Happened},
+    fence::{self, Fence},
     gate::Verdict,
-    shift::{Cause, Hold, Known, Purpose, Shift, Write, ZoneStage, ZoneWrite},
+    shift::{Cause, Hold, Known, Purpose, REFUSALS_BEFORE_OVERWRITE, Shift, Write, ZoneStage, ZoneWrite},
 };
 
 use super::{ChangeState, Effect, FRESH, Look, RETRY_AFTER, Verge, zone::Stamp};
-
-/// Refusals of its compare-and-swap after which a revert overwrites what is there.
-const REFUSALS_BEFORE_OVERWRITE: u32 = 3;
 
 /// Refusals after which a write that is no revert is given up: its listing is fresh, so the reason is not drift.
 const REFUSALS_BEFORE_GIVING_UP: u32 = 3;
@@ -90,13 +88,20 @@ impl Look<'_> {
             };
         };
         let generation = write.generation;
+        if self.has_landed(write, zone, &listed) {
+            return Verge::Happen(applied(self.shift, generation, zone, None));
+        }
+        if write.unfenced && !progress.unanswered && self.seen.answered != Some(generation) {
+            let error = "a daemon before this one may have sent it".to_owned();
+            return Verge::Happen(vec![Happened::Unanswered { generation, zone: zone.clone(), error }]);
+        }
+        if let Some(verge) = self.too_early_to_release(write, zone, &listed) {
+            return verge;
+        }
         match self.stamp(zone, &listed) {
-            Stamp::Ours { generation: found } if found == generation && self.has_landed(write, zone) => {
-                return Verge::Happen(applied(self.shift, generation, zone, None));
-            }
             // The number was used before, by a history that a restored database has lost.
             Stamp::Ours { .. } | Stamp::Mixed
-                if self.newest_write(zone, &listed) >= generation && !Self::is_strict(write) =>
+                if self.newest_write(zone, &listed) >= generation && !self.is_strict(write) =>
             {
                 let (share, weights) = (write.share, write.weights.clone());
                 return Verge::Happen(vec![Happened::Intended {
@@ -172,14 +177,48 @@ impl Look<'_> {
         Some(listed)
     }
 
-    /// Whether the zone, whose fence has the write's generation, also has its weights.
-    fn has_landed(&self, write: &Write, zone: &ZoneId) -> bool {
-        write.purpose != Purpose::Release && self.zone_shows(zone, &write.weights)
+    /// Whether the zone is as the write leaves it: its weights, and at every name the fence of one and the same daemon.
+    ///
+    /// The generation alone does not say so: a restored database gives a number twice, and the fence of a later daemon
+    /// says that this one was overtaken.
+    fn has_landed(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {
+        let names = self.shift.names(zone);
+        let mut fences = names.iter().map(|name| Fence::decode(fence::find(listed, name)?));
+        let Some(Some(Fence { epoch, .. })) = fences.next() else { return false };
+        let left = self.shift.fences(zone, &self.rules.owner, epoch, write.generation);
+        let stands = |(name, fence): (&RecordName, &Fence)| {
+            fence::find(listed, name).and_then(Fence::decode) == Fence::decode(&fence.record_set(name))
+        };
+        write.purpose != Purpose::Release
+            && epoch <= self.rules.epoch
+            && left.iter().all(stands)
+            && self.has_weights(write, zone)
+    }
+
+    fn has_weights(&self, write: &Write, zone: &ZoneId) -> bool {
+        write.weights.is_empty() || self.zone_shows(zone, &write.weights)
+    }
+
+    /// A batch that expects no fence may still be on its way. Until it has arrived, or never will, a fence has to stand;
+    /// and where none does, one is put there.
+    fn too_early_to_release(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> Option<Verge> {
+        let arrived = self.shift.arrived_by().filter(|by| self.now < *by)?;
+        if write.purpose != Purpose::Release {
+            return None;
+        }
+        Some(match self.stamp(zone, listed) {
+            Stamp::None => {
+                Verge::Happen(vec![self.shift.intend(Purpose::Stay, self.shift.landed, GroupWeights::new())])
+            }
+            Stamp::Ours { .. } | Stamp::Foreign { .. } | Stamp::Mixed => {
+                Verge::Until(arrived, "nothing that was sent can arrive any more")
+            }
+        })
     }
 
     /// Whether the write may no longer land as it was intended, and what follows.
     fn overtaken(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> Option<Vec<Happened>> {
-        if Self::is_strict(write) {
+        if self.is_strict(write) {
             let untouched = Known { generation: None, sets: Vec::new() };
             let known = self.shift.known.get(zone).unwrap_or(&untouched);
             let drift = self.differences(zone, listed, known);
@@ -307,14 +346,14 @@ impl Look<'_> {
     }
 
     fn misread(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> Vec<String> {
-        if let (true, Some(known)) = (Self::is_strict(write), self.shift.known.get(zone)) {
+        if let (true, Some(known)) = (self.is_strict(write), self.shift.known.get(zone)) {
             return self.differences(zone, listed, known);
         }
         let mut drift = Vec::new();
         if self.stamp(zone, listed) != (Stamp::Ours { generation: write.generation }) {
             drift.push(format!("zone {zone} does not show write {}", write.generation));
         }
-        if !self.zone_shows(zone, &write.weights) {
+        if !self.has_weights(write, zone) {
             drift.push(format!("zone {zone} does not show the weights that were written"));
         }
         drift
@@ -322,10 +361,13 @@ impl Look<'_> {
 
     fn give_up_for_drift(&self, write: &Write, drift: &[String]) -> Vec<Happened> {
         let sentence = format!("somebody else changed the zone: {}", drift.join("; "));
-        vec![
-            Happened::WriteDropped { generation: write.generation, because: sentence.clone() },
-            Happened::HoldBegan { hold: self.hold(Cause::Drift, "drift", sentence) },
-        ]
+        let mut happened =
+            vec![Happened::WriteDropped { generation: write.generation, because: sentence.clone() }];
+        // Whoever gives the records up leaves them as they are.
+        if !self.shift.is_given_up() {
+            happened.push(Happened::HoldBegan { hold: self.hold(Cause::Drift, "drift", sentence) });
+        }
+        happened
     }
 
     fn give_up(&self, write: &Write, because: &str) -> Vec<Happened> {

@@ -193,6 +193,10 @@ impl Look<'_> {
         if !self.shift.may_have_written() || !self.all_read() || !self.shows_baseline() {
             return None;
         }
+        // A write without weights leaves them as they are.
+        if self.shift.is_given_up() {
+            return None;
+        }
         let mut newest = 0;
         for zone in self.shift.zones() {
             match self.stamp(&zone, self.listing(&zone)?) {
@@ -220,9 +224,10 @@ impl Look<'_> {
     }
 
     /// Whether a write may only land on a zone that is exactly as the shift left it.
-    pub(super) fn is_strict(write: &Write) -> bool {
+    pub(super) fn is_strict(&self, write: &Write) -> bool {
         match write.purpose {
-            Purpose::Step { .. } | Purpose::Stay => true,
+            Purpose::Step { .. } => true,
+            Purpose::Stay => !self.shift.is_given_up(),
             Purpose::StepBack { .. }
             | Purpose::Revert
             | Purpose::Adopt

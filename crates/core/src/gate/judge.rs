@@ -161,15 +161,22 @@ fn weigh(
     memory: &mut Memory,
 ) -> (Verdict, &'static str, String) {
     let config = config(gate, standing);
-    let state = State {
+    let weight = |share: Share| f64::from(share.ppm()) / f64::from(Share::WHOLE);
+    let (least, most) = (weight(standing.share_least.unwrap_or(standing.share)), weight(standing.share));
+    let mut state = State {
         moved_at: moved_at.as_second(),
         settled_at: standing.settled_at.map(rounded_up),
-        weight: f64::from(standing.share.ppm()) / f64::from(Share::WHOLE),
+        weight: least,
         // Whoever decides on the next step sees to the hold time.
         bakes_until: None,
         waits_until: standing.waits_until.map(rounded_up),
     };
-    let told = memory.evaluate(&config, &state, data, now.as_second());
+    let mut told = memory.evaluate(&config, &state, data, now.as_second());
+    if let (Code::Share, Some(observed)) = (told.code, told.observed) {
+        // Off by as much as it is from the nearest share that these groups can have together.
+        state.weight = observed.share.clamp(least, most.max(least));
+        told = memory.evaluate(&config, &state, data, now.as_second());
+    }
     numbers.step = Counts { requests: told.requests, errors: told.errors };
     numbers.limit = told.limit.unwrap_or(numbers.limit);
     numbers.score = Some(told.score);

@@ -11,6 +11,7 @@ use crate::{
     gate::{Answer, Fetched, GateData, Verdict},
     plan::{Errors, Gate, Question, Step},
     shift::{Asked, Cause, Purpose, Shift, ZoneStage},
+    weights::share_of,
 };
 
 /// How long a daemon may go on without having heard of a pause: the time for which it trusts its lease.
@@ -149,12 +150,23 @@ pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
 }
 
 pub(super) fn i10(world: &World<'_>) -> Result<(), String> {
+    for landed in world.landed.iter().filter(|landed| matches!(landed.purpose(), Some(Purpose::Step { .. })))
+    {
+        let before = weights(&landed.shift, &landed.before, &landed.batch.zone);
+        let after = weights(&landed.shift, &landed.after, &landed.batch.zone);
+        let share = |members| share_of(members, &landed.shift.plan.to);
+        if let Some((group, _)) =
+            after.iter().find(|(group, members)| share(members) < before.get(group).and_then(share))
+        {
+            return Err(format!("step {} lowered {group}", landed.generation));
+        }
+    }
     for (index, step) in world.steps() {
         let before = &step.commit.before;
         if before.next_step() != Some(index) {
             return Err(format!("step {} was intended, and {:?} was next", index + 1, before.next_step()));
         }
-        // The first step leads away from the baseline, whatever that is.
+        // The first step leads away from the baseline, which may be the step's own share.
         if index > 0 && step.share <= before.landed {
             return Err(format!("step {} to {} was intended at {}", index + 1, step.share, before.landed));
         }
@@ -221,6 +233,10 @@ pub(super) fn i15(world: &World<'_>) -> Result<(), String> {
         if !matches!(landed.purpose(), Some(Purpose::Step { .. } | Purpose::Stay)) {
             continue;
         }
+        // The fence alone, put there before the records are given up as they are.
+        if landed.batch.changes.iter().all(|change| change.set.record_type == "TXT") {
+            continue;
+        }
         let Some(known) = landed.shift.known.get(&landed.batch.zone) else {
             return Err(format!("step {} landed on a zone that nobody had looked at", landed.generation));
         };
@@ -262,7 +278,9 @@ fn judged(
                 event.what,
                 Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
             );
-            if goes_on && before.moved_at.is_some() && !waived {
+            // Where nothing flows there is no evidence, as before the first step.
+            let flows = before.landed > crate::Share::ZERO;
+            if goes_on && before.moved_at.is_some() && flows && !waived {
                 for gate in before.plan.gates.iter().filter(|gate| !gate.observe_only) {
                     ask(gate, commit, event.at)?;
                 }

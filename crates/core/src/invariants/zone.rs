@@ -3,7 +3,7 @@
 use super::{Landed, World};
 use crate::{
     RecordSet,
-    batch::{Action, members, weights_of},
+    batch::{members, weights_of},
     event::Happened,
     fence,
     shift::{Phase, Purpose},
@@ -109,17 +109,16 @@ pub(super) fn i4(world: &World<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// A batch made while no fence stood there compares the records alone. If they are the same again after everything was
-/// given up, nothing refuses it; that is said in the documentation, and not demanded here.
+/// What a revert leads to is what is there, and a release leads to no traffic. A step back made after somebody deleted the
+/// fence compares the records alone; it lowers the share whenever it lands.
 pub(super) fn i5(world: &World<'_>) -> Result<(), String> {
     for landed in world.landed {
-        let down = matches!(landed.purpose(), Some(Purpose::Revert | Purpose::Release));
-        let fenced = landed
-            .batch
-            .changes
-            .iter()
-            .any(|change| change.action == Action::Delete && change.set.record_type == "TXT");
-        if let Some(over) = landed.over.filter(|_| !down && fenced) {
+        let down = match landed.purpose() {
+            Some(Purpose::Revert | Purpose::Release) => true,
+            Some(Purpose::StepBack { .. }) => !landed.batch.replaces_a_fence(),
+            Some(Purpose::Step { .. } | Purpose::Adopt | Purpose::Reassert | Purpose::Stay) | None => false,
+        };
+        if let Some(over) = landed.over.filter(|_| !down) {
             return Err(format!(
                 "write {} of shift {} landed although it was {over}",
                 landed.generation, landed.shift.name

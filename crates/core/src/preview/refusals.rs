@@ -29,7 +29,7 @@ pub(super) fn refusals(
         } else {
             refused.group(group, set_identifiers(plan, group));
             refused.group(group, one_ttl(group));
-            refused.group(group, weights(plan, group, steps));
+            refused.group(group, weights(plan, group, steps, installation));
         }
     }
     for groups in by_name(found).values() {
@@ -179,24 +179,39 @@ fn same_ttl(groups: &[&Found<'_>]) -> Why {
     Some((message, "give all of them the same; an alias to AWS has 60 s".to_owned()))
 }
 
-fn weights(plan: &Plan, group: &Found<'_>, steps: &[StepPreview]) -> Why {
+fn weights(plan: &Plan, group: &Found<'_>, steps: &[StepPreview], installation: Option<&str>) -> Why {
     let (part, whole) = split(&group.weights, &plan.to);
     if whole == 0 {
         let message =
             format!("all weights of {} are zero now: Route 53 answers with all alike", group.title());
         return Some((message, "give the from side its weight first".to_owned()));
     }
-    let last = steps.last()?;
-    let (last_part, last_whole) = split(&last.weights, &plan.to);
-    (part * last_whole > last_part * whole).then(|| {
-        let now = part as f64 / whole as f64 * 100.0;
+    let now = part as f64 / whole as f64 * 100.0;
+    let above = |step: &&StepPreview| {
+        let (step_part, step_whole) = split(&step.weights, &plan.to);
+        part * step_whole > step_part * whole
+    };
+    if let Some(last) = steps.last().filter(above) {
         let message = format!(
             "{} gives the to side {now:.1} % already, more than the last step, {}",
             group.title(),
             last.share
         );
-        (message, "add a higher step, or lower the weights of the to side first".to_owned())
-    })
+        return Some((message, "add a higher step, or lower the weights of the to side first".to_owned()));
+    }
+    // Where the plan's shift has written, the records stand at one of its steps.
+    let fence = fence::find(group.listed, &group.key.name).and_then(Fence::decode);
+    if fence.is_some_and(|fence| installation == Some(fence.owner.as_str()) && fence.shift == plan.name) {
+        return None;
+    }
+    let first = steps.first().filter(above)?;
+    let message = format!(
+        "{} gives the to side {now:.1} % already, more than the first step, {}, which would lower it; and a revert \
+         would raise it again",
+        group.title(),
+        first.share
+    );
+    Some((message, "begin the ramp above that, or lower the weights of the to side first".to_owned()))
 }
 
 fn fenced(plan: &Plan, group: &Found<'_>, installation: Option<&str>) -> Why {

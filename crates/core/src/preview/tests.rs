@@ -185,8 +185,27 @@ fn what_may_surprise() {
         set.ttl_seconds = Some(600);
     }
     listed[0] = alias("A", "cloud", 5);
-    let fine = PLAN.replace("[1, 10, 50]", "[0.1, 10, 50]");
+    let fine = PLAN.replace("[1, 10, 50]", "[5.1, 10, 50]");
     insta::assert_snapshot!(held_against(&fine, listed).unwrap().warnings.join("\n"));
+}
+
+#[test]
+fn a_first_step_that_would_lower_a_group() {
+    check(
+        |sets| sets[0] = weighted("A", "cloud", 25),
+        "records[0]: www.example.com A gives the to side 20.0 % already, more than the first step, 1 %, which would \
+         lower it; and a revert would raise it again; begin the ramp above that, or lower the weights of the to side \
+         first",
+    );
+    // At the first step already, or at a later one because the plan's own shift has gone there.
+    check(|sets| (sets[0], sets[1]) = (weighted("A", "cloud", 1), weighted("A", "legacy", 99)), "");
+    check(
+        |sets| {
+            sets[0] = weighted("A", "cloud", 25);
+            sets.push(fence("ours", "www"));
+        },
+        "",
+    );
 }
 
 #[test]

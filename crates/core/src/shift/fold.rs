@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Asked, Cause, FAILED, FROZEN, Hold, Known, Phase, Purpose, Shift, Write, ZoneStage, ZoneWrite};
+use super::{
+    Asked, Cause, FAILED, FROZEN, Hold, Known, Phase, Purpose, REFUSALS_BEFORE_OVERWRITE, Shift, Write,
+    ZoneStage, ZoneWrite,
+};
 use crate::{
     Share, ZoneId,
     batch::members,
@@ -67,6 +70,9 @@ impl Shift {
             holds: BTreeMap::new(),
             asked: None,
             approved: None,
+            unfenced_at: None,
+            overwritten_at: None,
+            held_at: None,
         })
     }
 
@@ -128,6 +134,7 @@ impl Shift {
             }
             Happened::HoldBegan { hold } => {
                 self.holds.insert(hold.cause, hold.clone());
+                self.held_at = Some(at);
             }
             Happened::HoldEnded { hold } => {
                 self.holds.remove(&hold.cause);
@@ -141,11 +148,14 @@ impl Shift {
                     weights: weights.clone(),
                     since: at,
                     zones: BTreeMap::new(),
+                    unfenced: false,
                 };
+                self.closing(at);
                 self.intended(write);
             }
             Happened::WriteDropped { generation, .. } => {
                 self.open_write(event.seq, *generation)?;
+                self.closing(at);
                 self.write = None;
                 self.wanted = self.landed;
                 self.stand_at(self.landed);
@@ -156,7 +166,9 @@ impl Shift {
                 self.accepted(event, *generation, zone, ZoneStage::Accepted { at, change: change.clone() })?;
             }
             Happened::Unanswered { generation, zone, .. } => {
-                self.zone_write(event.seq, *generation, zone)?.attempted_at = Some(at);
+                let write = self.zone_write(event.seq, *generation, zone)?;
+                write.attempted_at = Some(at);
+                write.unanswered = true;
             }
             Happened::Refused { generation, zone, .. } => {
                 let write = self.zone_write(event.seq, *generation, zone)?;
@@ -168,12 +180,14 @@ impl Shift {
             }
             Happened::Confirmed { generation, settled_at, sets } => {
                 self.open_write(event.seq, *generation)?;
+                self.closing(at);
                 self.left(*generation, sets);
                 self.settled_at = Some(*settled_at);
                 self.write = None;
             }
             Happened::FoundReverted { generation, sets } => {
                 self.generation = self.generation.max(*generation);
+                self.closing(at);
                 self.left(*generation, sets);
                 self.reverting(at);
                 self.landed = self.baseline_share();
@@ -188,6 +202,8 @@ impl Shift {
             Happened::Released {} => {
                 self.known.clear();
                 self.write = None;
+                self.unfenced_at = None;
+                self.overwritten_at = None;
             }
         }
         Ok(())
@@ -262,9 +278,35 @@ impl Shift {
         self.approved = None;
     }
 
+    /// Before another write takes the place of the open one, or none does: whether it may still land afterwards.
+    fn closing(&mut self, at: Timestamp) {
+        let Some(write) = &self.write else { return };
+        let in_doubt = |zone: &ZoneWrite| zone.unanswered || zone.stage == ZoneStage::Intended;
+        let attempts = write.zones.values().filter_map(|zone| zone.attempted_at);
+        // By the latest of several clocks.
+        let at = attempts.fold(at.max(write.since), Timestamp::max);
+        if write.unfenced && write.zones.values().any(in_doubt) {
+            self.unfenced_at = self.unfenced_at.max(Some(at));
+        }
+        let overwrites = |zone: &ZoneWrite| zone.refusals >= REFUSALS_BEFORE_OVERWRITE;
+        if write.purpose == Purpose::Revert && write.zones.values().any(overwrites) {
+            self.overwritten_at = self.overwritten_at.max(Some(at));
+        }
+    }
+
     fn intended(&mut self, mut write: Write) {
-        let zone = || ZoneWrite { stage: ZoneStage::Intended, refusals: 0, attempted_at: None };
+        let zone =
+            || ZoneWrite { stage: ZoneStage::Intended, refusals: 0, attempted_at: None, unanswered: false };
         let zones = self.zones();
+        write.unfenced = match write.purpose {
+            Purpose::Step { .. } | Purpose::Stay => {
+                zones.iter().any(|zone| self.known.get(zone).is_none_or(|known| known.generation.is_none()))
+            }
+            // Somebody may have deleted the fence.
+            Purpose::Adopt | Purpose::Reassert => true,
+            // These lower the share whenever they land.
+            Purpose::StepBack { .. } | Purpose::Revert | Purpose::Release => false,
+        };
         write.zones = zones.into_iter().map(|id| (id, zone())).collect();
         self.generation = write.generation;
         self.wanted = write.share;
@@ -273,10 +315,13 @@ impl Shift {
                 self.approved = None;
                 self.stand_at(write.share);
             }
-            Purpose::StepBack { .. } | Purpose::Adopt | Purpose::Stay => self.stand_at(write.share),
-            Purpose::Revert | Purpose::Reassert | Purpose::Release => {}
+            Purpose::StepBack { .. } | Purpose::Adopt | Purpose::Reassert | Purpose::Stay => {
+                self.stand_at(write.share);
+            }
+            Purpose::Revert | Purpose::Release => {}
         }
-        if matches!(write.purpose, Purpose::Step { .. }) && self.moved_at.is_none() {
+        let from_nothing = self.moved_at.is_none() || self.landed == Share::ZERO;
+        if matches!(write.purpose, Purpose::Step { .. }) && from_nothing {
             // From the intent on, not from the answer: the batch may land and its answer be lost.
             self.moved_at = Some(write.since);
         }
@@ -292,7 +337,10 @@ impl Shift {
         zone: &ZoneId,
         stage: ZoneStage,
     ) -> Result<(), FoldError> {
-        self.zone_write(event.seq, generation, zone)?.stage = stage;
+        let write = self.zone_write(event.seq, generation, zone)?;
+        // Told by the fence: some attempt has had no answer.
+        write.unanswered |= matches!(&stage, ZoneStage::Accepted { change: None, .. });
+        write.stage = stage;
         if let Some(write) = self.write.take() {
             self.landed = write.share;
             let sets = self.sets_after(&write, zone);
@@ -309,6 +357,9 @@ impl Shift {
     /// What a zone shows once the write has landed on what was known.
     pub(crate) fn sets_after(&self, write: &Write, zone: &ZoneId) -> Vec<RecordSet> {
         let before = self.known.get(zone).map_or(&[][..], |known| &known.sets);
+        if write.weights.is_empty() {
+            return before.to_vec();
+        }
         let mut sets = Vec::new();
         for (group, weights) in write.weights.iter().filter(|(group, _)| group.zone == *zone) {
             for set in members(before, group) {

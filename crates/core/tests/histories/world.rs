@@ -121,6 +121,7 @@ impl World {
 
     fn happen(&mut self, happened: Vec<Happened>) {
         let (shift, events) = self.shift.after(happened, &Actor::daemon(), None, self.now).unwrap();
+        self.seen.wrote_down(&events);
         self.commit(shift, events);
     }
 
@@ -161,6 +162,7 @@ impl World {
 
     fn submit(&mut self, generation: u64, batch: &Batch) {
         self.seen.zones.clear();
+        self.seen.answered = None;
         let zone = batch.zone.clone();
         let refused = self.refusals > 0 || !apply(self.zones.get_mut(&zone).unwrap(), batch);
         self.changes += 1;

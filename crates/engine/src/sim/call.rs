@@ -111,9 +111,12 @@ pub(crate) enum Submitted {
     Applied(ChangeId),
     Refused,
     Unanswered,
-    /// Nothing was changed, for this reason.
-    Not(&'static str),
+    /// Nothing was changed, for this reason; and what the daemon knew of its answers before.
+    Not(&'static str, Option<u64>),
 }
+
+/// How far the time in a request's signature may be from AWS's.
+const SIGNED_FOR: i64 = 300_000;
 
 /// A connection that is dead is given up after this.
 const TIMEOUT: i64 = 10_000;
@@ -131,7 +134,9 @@ impl Sim {
     }
 
     pub(crate) fn submit(&mut self, r: usize, generation: u64, batch: Batch) {
-        let Some(slot) = &self.replicas[r].slot else { return };
+        let offset = self.replicas[r].offset;
+        let Some(slot) = &mut self.replicas[r].slot else { return };
+        let answered = slot.seen.answered.take();
         let (shift, saved) = (slot.shift.clone(), slot.unsaved.is_empty());
         let what = shift.write.as_ref().map_or("none", |write| purpose(write.purpose));
         let paused_since = self.store.paused_at.filter(|_| self.store.shift.name == shift.name).map(stamp);
@@ -169,9 +174,12 @@ impl Sim {
         }
         let way = self.latency();
         match struck {
-            Some(Fault::Throttled) => answer(self, way, Submitted::Not("throttled")),
-            Some(Fault::Busy) => answer(self, way, Submitted::Not("another change is in progress")),
-            Some(Fault::NotSent) => answer(self, 1, Submitted::Not("not sent")),
+            _ if offset.abs() > SIGNED_FOR => {
+                answer(self, way, Submitted::Not("signed at another time", answered))
+            }
+            Some(Fault::Throttled) => answer(self, way, Submitted::Not("throttled", answered)),
+            Some(Fault::Busy) => answer(self, way, Submitted::Not("another change is in progress", answered)),
+            Some(Fault::NotSent) => answer(self, 1, Submitted::Not("not sent", answered)),
             Some(Fault::RequestLost) => answer(self, TIMEOUT, Submitted::Unanswered),
             Some(Fault::AnswerLost) => {
                 answer(self, TIMEOUT, Submitted::Unanswered);
@@ -181,7 +189,11 @@ impl Sim {
                 answer(self, TIMEOUT, Submitted::Unanswered);
                 let mean = if self.random.chance(0.5) { 20_000.0 } else { 1_800_000.0 };
                 let late = self.random.gap(mean);
-                self.at(self.now + late, Due::Arrive { r, life, call: call(false) });
+                // AWS refuses whatever was signed too long ago. Here that is so only for what no fence refuses: the
+                // others must not need it.
+                if batch.replaces_a_fence() || late <= SIGNED_FOR + offset {
+                    self.at(self.now + late, Due::Arrive { r, life, call: call(false) });
+                }
             }
             Some(Fault::Stranded) => {
                 let lost = self.now + self.random.gap(20_000.0);
@@ -324,6 +336,7 @@ impl Sim {
         let Some(slot) = &mut self.replicas[r].slot else { return };
         match result {
             Ok(()) => {
+                slot.seen.wrote_down(&events);
                 slot.unsaved.clear();
                 slot.base = shift.clone();
                 slot.shift = shift;
@@ -421,7 +434,8 @@ impl Sim {
             Submitted::Unanswered => {
                 vec![Happened::Unanswered { generation, zone, error: "timeout".to_owned() }]
             }
-            Submitted::Not(why) => {
+            Submitted::Not(why, answered) => {
+                slot.seen.answered = answered;
                 slot.seen.trouble =
                     Some(Trouble { at, sentence: format!("zone {zone} could not be written: {why}") });
                 return self.next_effect(r, false);

@@ -4,7 +4,6 @@
 //! somebody looks after the shift as a patient operator would, and it must be completed.
 
 use crossfade_core::{
-    Share,
     report::headline,
     shift::{Cause, Command, Phase},
 };
@@ -147,7 +146,7 @@ impl Sim {
                 }
             }
             Phase::Running { .. } => {
-                // Groups that were adopted apart from each other, and what nobody thought of, begin again.
+                // A step that landed in one zone only, and what nobody thought of, begin again.
                 let patience = u32::try_from(self.patience() / MINUTE).unwrap_or(u32::MAX);
                 if tries % patience == patience - 1 {
                     self.ask(Command::Revert, "the operator");
@@ -168,9 +167,6 @@ impl Sim {
                     self.ask(Command::Resume, "the operator");
                 } else if shift.holds.contains_key(&Cause::Approval) {
                     self.ask(Command::Approve, "the operator");
-                } else if shift.landed == Share::ZERO && shift.moved_at.is_some() && shift.holds.is_empty() {
-                    // Nothing flows that a gate could judge.
-                    self.ask(Command::Advance, "the operator");
                 } else if shift.holds.contains_key(&Cause::Dependency) {
                     self.clear_zone(true);
                 }

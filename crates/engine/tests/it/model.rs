@@ -20,9 +20,10 @@
 //! Beside it, a commit names the version of the history it was decided on. Without (`versions`), whoever intends a step
 //! while a person reverts leaves two intents open.
 //!
-//! Two more things that the product does are modelled as additions, because they leave the fence's protection. Both
-//! need a batch that is still on its way when a later run of the shift is over. What keeps that from happening in the
-//! world is time (a signed request is refused after some minutes), which the model does not have.
+//! Two more things that the product does are modelled as additions, because they leave the fence's protection. What
+//! keeps both safe is time: AWS refuses a request that was signed more than some minutes ago, and the product waits for
+//! that long. The model has no time; to have waited (`waits`) is that no such batch is on its way any more. Without, there
+//! are counterexamples:
 //!
 //! - `overwrite`: a revert that was refused three times is sent as UPSERTs. In the model any revert may be, at any time.
 //!   Such a batch can land over something newer. By itself it only lowers the share; but when it lands a second time
@@ -99,20 +100,32 @@ fn a_fence_alone_does_not_stop_who_slept_through_a_takeover() {
 
 #[test]
 fn an_overwriting_revert_may_land_late_but_raises_nothing() {
-    let protocol = Protocol { overwrite: true, epochs: 1, ..Protocol::new(Guard::Fence) };
+    let protocol = Protocol { overwrite: true, waits: false, epochs: 1, ..Protocol::new(Guard::Fence) };
     assert!(counterexample(protocol, NEVER_OLDER).len() < 25);
     all_hold(protocol, &SAFETY[1..]);
 }
 
 #[test]
 fn an_overwriting_revert_that_lands_twice_lets_an_older_step_land() {
-    let protocol =
-        Protocol { overwrite: true, epochs: 1, generations: 4, in_flight: 3, ..Protocol::new(Guard::Fence) };
+    let protocol = Protocol {
+        overwrite: true,
+        waits: false,
+        epochs: 1,
+        generations: 4,
+        in_flight: 3,
+        ..Protocol::new(Guard::Fence)
+    };
     assert!(counterexample(protocol, REVERT_IS_FINAL).len() > 15);
 }
 
 #[test]
-fn a_deleted_fence_guards_nothing() {
+fn a_fence_that_goes_once_nothing_can_arrive_any_more_has_guarded_everything() {
     let protocol = Protocol { finalize: true, epochs: 1, ..Protocol::new(Guard::Fence) };
+    all_hold(protocol, &SAFETY);
+}
+
+#[test]
+fn a_deleted_fence_guards_nothing() {
+    let protocol = Protocol { finalize: true, waits: false, epochs: 1, ..Protocol::new(Guard::Fence) };
     assert!(counterexample(protocol, REVERT_IS_FINAL).len() > 15);
 }

@@ -21,6 +21,8 @@ pub(super) struct Protocol {
     pub(super) versions: bool,
     pub(super) overwrite: bool,
     pub(super) finalize: bool,
+    /// Whether what only a fence refuses is waited for before the fence goes, and what overwrites before a new run.
+    pub(super) waits: bool,
     pub(super) generations: Generation,
     pub(super) epochs: Epoch,
     pub(super) in_flight: usize,
@@ -58,6 +60,7 @@ impl Protocol {
             versions: true,
             overwrite: false,
             finalize: false,
+            waits: true,
             generations: 3,
             epochs: 2,
             in_flight: 2,
@@ -126,6 +129,12 @@ impl Protocol {
             && self.takes_commit(world, id, replica)
     }
 
+    /// Whether something may still arrive that keeps this replica from sending its release: what takes no fence away.
+    fn has_to_wait(&self, world: &World, replica: &Replica) -> bool {
+        let releases = replica.history.open.iter().any(|write| write.purpose == Purpose::Release);
+        self.waits && releases && world.in_flight.iter().any(Batch::is_unfenced)
+    }
+
     fn may_confirm(&self, world: &World, id: usize, replica: &Replica) -> bool {
         let ([write], Some(listing)) = (&replica.history.open[..], replica.listing) else { return false };
         let done = match self.guard {
@@ -151,7 +160,9 @@ impl Protocol {
             actions.push(Action::Confirm(id));
         }
         if world.in_flight.len() < self.in_flight {
-            if self.batch(replica).is_some_and(|batch| !world.in_flight.contains(&batch)) {
+            if !self.has_to_wait(world, replica)
+                && self.batch(replica).is_some_and(|batch| !world.in_flight.contains(&batch))
+            {
                 actions.push(Action::Send(id));
             }
             if self.overwrite
@@ -202,7 +213,10 @@ impl Model for Protocol {
         match history.phase {
             Phase::Running if history.generation > 0 && may_write => actions.push(Action::Revert),
             Phase::Reverted => {
-                if history.retries < self.retries && may_write {
+                // In the product it is the new run's first step that waits.
+                let overwrites = |batch: &Batch| batch.expects.is_none();
+                let waits = self.waits && self.overwrite && world.in_flight.iter().any(overwrites);
+                if history.retries < self.retries && may_write && !waits {
                     actions.push(Action::Retry);
                 }
                 if self.finalize {

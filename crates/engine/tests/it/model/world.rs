@@ -87,6 +87,13 @@ pub(super) struct Batch {
     pub(super) expects: Option<Zone>,
 }
 
+impl Batch {
+    /// Whether no fence has to stand for it to land.
+    pub(super) fn is_unfenced(&self) -> bool {
+        self.expects.is_none_or(|expected| expected.fence.is_none())
+    }
+}
+
 /// What the properties ask about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Happenings {

@@ -1,0 +1,124 @@
+//! A fence stands until nothing can arrive any more that only a fence refuses.
+
+use jiff::SignedDuration;
+
+use super::{Fate, World, apply};
+use crate::{
+    batch::Batch,
+    report::headline,
+    shift::{ARRIVES_WITHIN, Cause, Command, Phase},
+};
+
+const MINUTES: i64 = 10;
+
+/// Started, with a first batch that is still on its way when its answer is given up.
+fn in_flight() -> (World, Batch) {
+    let mut world = World::started();
+    world.fates = vec![Fate::Lost];
+    while world.batches.is_empty() {
+        world.step();
+    }
+    let late = world.batches[0].clone();
+    (world, late)
+}
+
+#[test]
+fn a_first_batch_that_arrives_after_a_cancel_is_refused() {
+    assert_eq!(ARRIVES_WITHIN, SignedDuration::from_mins(MINUTES));
+    let (mut world, late) = in_flight();
+    assert!(apply(&mut world.zone.clone(), &late), "nothing but a fence refuses it");
+    world.ask(Command::Cancel);
+    world.settle();
+    // No weight was changed, and a fence stands before the records are given up.
+    assert!(!apply(&mut world.zone.clone(), &late));
+    assert_eq!(world.cloud(), 0);
+    world.pass(MINUTES - 1);
+    assert!(world.fence().is_some() && world.shift.is_active() && world.shift.holds_records());
+    let said = headline(&world.shift, None, world.now);
+    assert!(
+        said.contains("their fence still stands") && said.contains("removed at 2026-12-01T09:1"),
+        "{said}"
+    );
+    world.pass(3);
+    assert_eq!(world.fence(), None);
+    assert!(!world.shift.is_active() && !world.shift.holds_records());
+    assert!(matches!(world.shift.phase, Phase::Cancelled { .. }));
+}
+
+#[test]
+fn a_first_batch_that_was_sent_twice_is_waited_for() {
+    let (mut world, late) = in_flight();
+    world.settle();
+    world.pass(1);
+    world.check("running", 10.0, &[]);
+    world.ask(Command::Revert);
+    world.settle();
+    world.ask(Command::Finalize);
+    world.settle();
+    // The records are as the first batch expects them, and the second copy may be on its way.
+    assert!(!apply(&mut world.zone.clone(), &late));
+    world.pass(MINUTES + 1);
+    assert_eq!(world.fence(), None);
+    assert!(!world.shift.holds_records());
+}
+
+#[test]
+fn what_another_daemon_may_have_sent_is_waited_for() {
+    let mut world = World::started();
+    // It sends the batch and dies before it has written down anything of it.
+    while world.shift.write.is_none() {
+        world.step();
+    }
+    world.seen = super::Observation::default();
+    world.epoch = 2;
+    world.settle();
+    world.pass(2);
+    world.check("running", 10.0, &[]);
+    world.ask(Command::Cancel);
+    world.settle();
+    assert!(world.fence().is_some());
+    world.pass(MINUTES);
+    assert_eq!(world.fence(), None);
+}
+
+#[test]
+fn a_frozen_shift_that_is_cancelled_says_what_ends_it() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Pause { freeze: true });
+    world.ask(Command::Cancel);
+    world.pass(60);
+    assert!(world.fence().is_some());
+    insta::assert_snapshot!(headline(&world.shift, None, world.now), @"Cancelled at 2026-12-01T09:05:00Z: the records were left as they are, on 10 %; their fence still stands. Held by ada since 2026-12-01T09:05:00Z: paused and frozen: nothing is written, not even a revert by a gate. Reason given: because. The fence stands, and the records belong to this shift, until `resume`: nothing is written while it is frozen.");
+    world.ask(Command::Resume);
+    world.settle();
+    assert_eq!(world.fence(), None);
+}
+
+#[test]
+fn a_release_that_was_given_up_is_tried_again() {
+    let mut world = World::started();
+    world.pass(5);
+    world.fates = vec![Fate::Refused; 3];
+    world.ask(Command::Cancel);
+    world.pass(2);
+    assert!(world.shift.holds.contains_key(&Cause::Fault) && world.fence().is_some());
+    world.ask(Command::Resume);
+    world.settle();
+    assert!(world.fence().is_none() && !world.shift.holds_records());
+}
+
+#[test]
+fn a_retry_after_a_revert_that_overwrote_waits_until_it_can_arrive_no_more() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Revert);
+    world.fates = vec![Fate::Refused; 3];
+    world.settle();
+    world.check("reverted", 0.0, &[]);
+    world.ask(Command::Retry);
+    world.pass(MINUTES - 1);
+    assert_eq!(world.steps(), [10.0]);
+    world.pass(2);
+    assert_eq!(world.steps(), [10.0, 10.0]);
+}
