@@ -35,7 +35,7 @@ impl Look<'_> {
                 (false, false) => old.code != hold.code || (rested && differs(&old.sentence, &hold.sentence)),
             };
             // The same hold for another reason.
-            other.then(|| Hold { since: old.since, ..hold })
+            other.then_some(Hold { since: old.since, ..hold })
         });
         ended.into_iter().chain(began.map(|hold| Happened::HoldBegan { hold })).collect()
     }
