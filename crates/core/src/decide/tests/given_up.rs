@@ -2,14 +2,25 @@
 
 use jiff::SignedDuration;
 
-use super::{Fate, World, apply};
+use super::{Fate, PLAN, World, ada, apply, member};
 use crate::{
+    Share, ZoneId,
     batch::Batch,
+    decide::ZoneRead,
+    event::{ChangeId, Happened},
+    plan::{Format, parse},
     report::headline,
-    shift::{ARRIVES_WITHIN, Cause, Command, Phase},
+    shift::{ARRIVES_WITHIN, Cause, Command, Phase, Purpose, create},
 };
 
 const MINUTES: i64 = 10;
+
+const TWO_ZONES: &str =
+    "[{ zone: Z1, name: www.example.com, types: [A] }, { zone: Z2, name: www.example.com, types: [A] }]";
+
+fn change() -> ChangeId {
+    ChangeId("C1".to_owned())
+}
 
 /// Started, with a first batch that is still on its way when its answer is given up.
 fn in_flight() -> (World, Batch) {
@@ -106,6 +117,32 @@ fn a_release_that_was_given_up_is_tried_again() {
     world.ask(Command::Resume);
     world.settle();
     assert!(world.fence().is_none() && !world.shift.holds_records());
+}
+
+#[test]
+fn fences_that_are_all_gone_at_one_look_are_released() {
+    let plan = PLAN.replace("[{ zone: Z1, name: www.example.com, types: [A] }]", TWO_ZONES);
+    let plan = parse(&plan, Format::Yaml).unwrap();
+    let group = |zone| format!("{zone}/www.example.com/A").try_into().unwrap();
+    let mut world = World::started();
+    let groups = ["Z1", "Z2"].map(group).to_vec();
+    (world.shift, world.events) = create(plan, groups, &ada(), None, world.now).unwrap();
+    let sets = vec![member("legacy", 100), member("cloud", 0)];
+    let zones = ["Z1", "Z2"].map(|zone| (ZoneId::new(zone), sets.clone()));
+    world.ask(Command::Start);
+    world.happen(vec![Happened::BaselineTaken { sets: zones.clone().into() }]);
+    let share = Share::from_percent(10.0).unwrap();
+    let step = world.shift.intend(Purpose::Step { index: 0 }, share, world.shift.weights_for(share));
+    world.happen(vec![step]);
+    for (zone, _) in &zones {
+        world.happen(vec![Happened::Accepted { generation: 1, zone: zone.clone(), change: Some(change()) }]);
+    }
+    world.ask(Command::Cancel);
+    for (zone, listed) in zones {
+        world.seen.zones.insert(zone, ZoneRead { at: world.now, listed: Ok(listed) });
+    }
+    world.settle();
+    assert!(!world.shift.holds_records() && !world.shift.is_active(), "{:#?}", world.shift.write);
 }
 
 #[test]
