@@ -36,12 +36,6 @@ impl Look<'_> {
         if let Some(happened) = self.found_reverted() {
             return Verge::Happen(happened);
         }
-        // Several zones may have been found free of their fences at one look.
-        if write.purpose == Purpose::Release
-            && write.zones.values().all(|zone| zone.stage != ZoneStage::Intended)
-        {
-            return Verge::Happen(vec![Happened::Released {}]);
-        }
         let mut happened = Vec::new();
         let mut effects = Vec::new();
         let mut until: Option<(Timestamp, &'static str)> = None;
