@@ -39,7 +39,7 @@ pub(crate) async fn groups(app: &App, plan: &Plan) -> Result<Vec<GroupKey>, Prob
     Ok(resolve(account(app, plan)?, plan).await?.into_keys().collect())
 }
 
-fn account<'a>(app: &'a App, plan: &Plan) -> Result<&'a Account, Problem> {
+pub(crate) fn account<'a>(app: &'a App, plan: &Plan) -> Result<&'a Account, Problem> {
     app.accounts.get(&plan.account).ok_or_else(|| {
         let message = format!("the daemon's configuration has no account {}", plan.account);
         let hint = match app.accounts.names().as_slice() {

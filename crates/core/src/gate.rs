@@ -4,14 +4,17 @@
 //! datapoints simply take their place. Only [`Verdict::Pass`] lets a shift go up. Missing, partial or late data never
 //! pass. A [`Memory`] spares the work of saying the same again; [`judge`] does without.
 //!
-//! [`judge`] stands between the shift and [`evaluate`], which knows only counts: `meter` gathers evidence against the
+//! One module judges each kind of question, from what was last read and where the shift stands. For errors, `judge`
+//! stands between the shift and [`evaluate`], which knows only counts: `meter` gathers evidence against the
 //! `to` side, `proof` evidence for it, `limits` says what both are measured by, and `signs` what the traffic says
 //! beside its errors. `docs/gate.md` has what it promises and what it does not.
 
+mod alarms;
 mod clean;
 mod evaluate;
 mod judge;
 mod lately;
+mod latency;
 mod likelihood;
 mod limits;
 mod memory;
@@ -33,16 +36,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    alarms::{
+        AlarmData, AlarmNumbers, AlarmQuery, AlarmReading, AlarmShown, AlarmState, Shown, alarm_queries,
+    },
     evaluate::{Code, Config, Evaluation, Observed, Reading, Row, State, evaluate},
     judge::config,
     lately::{RECENT_PERIODS, observed_share},
+    latency::{LatencyData, LatencyNumbers, Timed},
     limits::Increase,
     memory::Memory,
     meter::Scored,
     sensitivity::{Sensitivity, StepSensitivity, Traffic, of_plan, of_shift},
     series::Series,
     signs::Silence,
-    source::{MetricQuery, Point, periods, queries},
+    source::{
+        MetricQuery, Point, Statistic, Timing, latency_queries, periods, queries, request_queries, timings,
+    },
 };
 use crate::{
     Share,
@@ -84,11 +93,17 @@ pub struct GateData {
     pub from: Option<Fetched>,
 }
 
+/// What was read longer ago than this says nothing about now.
+const STALE_AFTER: SignedDuration = SignedDuration::from_secs(120);
+
 /// Where the shift stands, as far as a gate needs to know.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
-    /// From when on periods are evidence: when the present run first moved traffic. `None` before that.
+    /// From when on what is seen is evidence: when traffic was first moved, or when a failure of before was answered.
+    /// `None` before traffic was moved.
     pub moved_at: Option<Timestamp>,
+    /// When the present run first moved traffic, whatever evidence counts by now.
+    pub began_at: Option<Timestamp>,
     /// When the present step's traffic had settled; `None` before that.
     pub settled_at: Option<Timestamp>,
     /// The share that the `to` side has been given, in the record group where it is largest.
@@ -115,6 +130,8 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     Counts(GateData),
+    Alarms(AlarmData),
+    Latencies(LatencyData),
 }
 
 /// A verdict with its sentence and its numbers.
@@ -136,6 +153,8 @@ pub struct GateReport {
 #[serde(untagged)]
 pub enum Numbers {
     Errors(ErrorNumbers),
+    Alarms(AlarmNumbers),
+    Latency(LatencyNumbers),
 }
 
 /// The numbers of a gate that asks for errors.
@@ -169,6 +188,7 @@ impl GateReport {
     pub fn errors(&self) -> Option<&ErrorNumbers> {
         match &self.numbers {
             Numbers::Errors(numbers) => Some(numbers),
+            Numbers::Alarms(_) | Numbers::Latency(_) => None,
         }
     }
 
@@ -183,6 +203,23 @@ impl Answer {
     pub fn counts(&self) -> Option<&GateData> {
         match self {
             Answer::Counts(data) => Some(data),
+            Answer::Alarms(_) | Answer::Latencies(_) => None,
+        }
+    }
+
+    /// What alarms say, if it is that.
+    pub fn alarms(&self) -> Option<&AlarmData> {
+        match self {
+            Answer::Alarms(data) => Some(data),
+            Answer::Counts(_) | Answer::Latencies(_) => None,
+        }
+    }
+
+    /// Latencies, if it is made of them.
+    pub fn latencies(&self) -> Option<&LatencyData> {
+        match self {
+            Answer::Latencies(data) => Some(data),
+            Answer::Counts(_) | Answer::Alarms(_) => None,
         }
     }
 }
@@ -200,11 +237,17 @@ pub fn judge_again(
     now: Timestamp,
     memory: &mut Memory,
 ) -> (GateReport, Option<Share>) {
-    let (told, observed) = match (&gate.question, answer) {
-        (Question::Errors(errors), Some(Answer::Counts(data))) => {
-            judge::judge(errors, Some(data), standing, now, memory)
+    // An answer to another question, as after a change of the plan, is none.
+    let (told, observed) = match &gate.question {
+        Question::Errors(errors) => {
+            judge::judge(errors, answer.and_then(Answer::counts), standing, now, memory)
         }
-        (Question::Errors(errors), None) => judge::judge(errors, None, standing, now, memory),
+        Question::Alarms(alarms) => {
+            (alarms::judge(alarms, answer.and_then(Answer::alarms), standing, now), None)
+        }
+        Question::Latency(latency) => {
+            (latency::judge(latency, answer.and_then(Answer::latencies), standing, now), None)
+        }
     };
     let Told { verdict, code, sentence, numbers } = told;
     let (name, observe_only) = (gate.name.clone(), gate.observe_only);
@@ -224,6 +267,7 @@ impl Default for Standing {
     fn default() -> Standing {
         Standing {
             moved_at: None,
+            began_at: None,
             settled_at: None,
             share: Share::ZERO,
             share_least: None,

@@ -15,7 +15,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 pub use self::{
-    gate::{ErrorRate, Errors, Gate, OnFail, Question, Source, ToleratedIncrease},
+    gate::{
+        Acknowledgement, Alarms, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms, OnFail,
+        Percentile, Question, SlowerBy, Source, ToleratedIncrease, Unit,
+    },
     parse::{Format, Mistake, Mistakes, parse},
     schema::schema,
 };

@@ -1,6 +1,7 @@
 //! A plan held against the zones it is about: what is there now, what each step would write, and what would go
 //! wrong.
 
+pub mod evidence;
 mod refusals;
 #[cfg(test)]
 mod tests;

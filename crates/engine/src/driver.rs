@@ -257,7 +257,7 @@ impl Driver {
             if due.is_none_or(|due| due > now) {
                 continue;
             }
-            let mut wants = Wanted::new();
+            let mut wants = Wanted::default();
             want(&mut wants, &slot.shift, self.context.clock.now());
             let away = Place::Away {
                 left_at: slot.stored.clone(),

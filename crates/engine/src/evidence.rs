@@ -1,22 +1,28 @@
-//! Metrics: what every gate of an account wants, read in as few calls as there can be, and kept between reads.
+//! Metrics and alarms: what every gate of an account wants, read in as few calls as there can be, and kept between reads.
 //!
 //! The newest minutes are read again and again, because CloudWatch publishes late and corrects itself; what is older
 //! is read once.
 
+mod alarms;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use crossfade_core::{
-    gate::{Answer, Fetched, GateData, MetricQuery, Point, Series, periods, queries},
-    plan::{Errors, Question, Source},
+    gate::{
+        AlarmQuery, Answer, Fetched, GateData, LatencyData, MetricQuery, Point, Series, Timed, alarm_queries,
+        latency_queries, periods, queries, timings,
+    },
+    plan::{Errors, Latency, Question, Source},
     shift::Shift,
 };
 use crossfade_ports::{Accounts, Clock, Vitals};
 use jiff::{SignedDuration, Timestamp};
 
+use self::alarms::KeptAlarms;
 use crate::slot::Slot;
 
 /// How far back every read goes. Load balancers' datapoints are corrected for some minutes;
@@ -42,6 +48,7 @@ const SHORT_PERIODS_KEPT: SignedDuration = SignedDuration::from_mins(3 * 60 - 5)
 #[derive(Default)]
 pub(crate) struct Evidence {
     known: Mutex<Known>,
+    alarms: KeptAlarms,
 }
 
 #[derive(Default)]
@@ -67,8 +74,14 @@ struct Side {
     from: Option<Timestamp>,
 }
 
-/// The series that the active shifts want, with the time from which on.
-pub(crate) type Wanted = BTreeMap<Key, Timestamp>;
+/// What the active shifts want.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// Each with the time from which on.
+    series: BTreeMap<Key, Timestamp>,
+    /// By account.
+    alarms: BTreeSet<(String, AlarmQuery)>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -102,25 +115,40 @@ impl Evidence {
         slot.taken.of = of;
         for gate in &slot.shift.plan.gates {
             let account = &slot.shift.plan.account;
-            let mut side = |source| side(&known.kept, account, source, &mut slot.taken.sides);
-            let Question::Errors(errors) = &gate.question;
-            let to = side(&errors.error_rate.to);
-            let from = errors.error_rate.from.as_ref().map(side);
-            let data = match (to, from) {
-                (Some((to, read)), None) => GateData { fetched_at: read, to, from: None },
-                (Some((to, read)), Some(Some((from, other)))) => {
-                    GateData { fetched_at: read.min(other), to, from: Some(from) }
+            let answer = match &gate.question {
+                Question::Errors(errors) => {
+                    let side = |source: &_| side(&known.kept, account, source, &mut slot.taken.sides);
+                    counts(errors, side).map(Answer::Counts)
                 }
-                // A side that has not been read yet is no data at all.
-                (None, _) | (Some(_), Some(None)) => continue,
+                Question::Latency(asked) => latencies(&known.kept, account, asked).map(Answer::Latencies),
+                Question::Alarms(asked) => self.alarms.answer(account, asked).map(Answer::Alarms),
             };
-            slot.seen.gates.insert(gate.name.clone(), Answer::Counts(data));
+            if let Some(answer) = answer {
+                slot.seen.gates.insert(gate.name.clone(), answer);
+            }
         }
     }
 
     /// Reads what is wanted, and forgets what no longer is.
     pub(crate) async fn read(&self, wanted: Wanted, accounts: &Accounts, clock: &dyn Clock, vitals: &Vitals) {
         let now = clock.now();
+        let Wanted { series, alarms } = wanted;
+        let (series, alarms) =
+            tokio::join!(self.read_series(series, accounts, now), self.alarms.read(alarms, accounts, now));
+        self.known().reads += 1;
+        if series && alarms {
+            vitals.note(|signs| signs.metrics = Some(now));
+        }
+    }
+
+    /// Whether all of it could be read.
+    async fn read_series(
+        &self,
+        wanted: BTreeMap<Key, Timestamp>,
+        accounts: &Accounts,
+        now: Timestamp,
+    ) -> bool {
+        let mut all = true;
         let mut reads: BTreeMap<(String, Timestamp), Vec<MetricQuery>> = BTreeMap::new();
         {
             let kept = &mut self.known().kept;
@@ -141,7 +169,7 @@ impl Evidence {
                 continue;
             };
             let answers = metrics.read(&queries, since, now).await;
-            let complete = answers.values().all(|series| series.incomplete.is_none());
+            all &= answers.values().all(|series| series.incomplete.is_none());
             let mut known = self.known();
             known.reads += 1;
             let number = known.reads;
@@ -175,13 +203,11 @@ impl Evidence {
                     // What a complete answer does not have is not there any more.
                     entry.points.retain(|at, _| *at >= from && *at < since);
                 }
-                entry.points.extend(series.points.iter().map(|point| (point.at, point.sum)));
+                entry.points.extend(series.points.iter().map(|point| (point.at, point.value)));
                 entry.incomplete = series.incomplete;
             }
-            if complete {
-                vitals.note(|signs| signs.metrics = Some(now));
-            }
         }
+        all
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
@@ -195,17 +221,34 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
         return;
     }
     for gate in &shift.plan.gates {
-        let Question::Errors(errors) = &gate.question;
-        for source in sources(errors) {
+        let account = &shift.plan.account;
+        // Sources, each with what is asked of it, and how late their datapoints are.
+        let (asked, delay): (Vec<_>, _) = match &gate.question {
+            Question::Errors(errors) => {
+                (sources(errors).map(|source| (source, queries(source))).collect(), errors.metric_delay)
+            }
+            Question::Latency(latency) => (
+                latency
+                    .sources()
+                    .map(|source| (source, latency_queries(source, latency.percentile)))
+                    .collect(),
+                latency.metric_delay,
+            ),
+            Question::Alarms(alarms) => {
+                wanted.alarms.extend(alarm_queries(alarms).map(|query| (account.clone(), query)));
+                continue;
+            }
+        };
+        for (source, queries) in asked {
             let period = source.period();
             let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(oldest_evidence(now)));
-            let from = moved - USUAL.max(period * USUAL_PERIODS) - errors.metric_delay.0 - period;
+            let from = moved - USUAL.max(period * USUAL_PERIODS) - delay.0 - period;
             // Whole periods, so that the queries of many shifts share their reads.
             let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
             let from = Timestamp::from_second(aligned).unwrap_or(from);
-            for query in queries(source) {
-                let key = Key { account: shift.plan.account.clone(), query };
-                merge(wanted, &Wanted::from([(key, from)]));
+            for query in queries {
+                let key = Key { account: account.clone(), query };
+                earliest(&mut wanted.series, key, from);
             }
         }
     }
@@ -218,15 +261,20 @@ fn oldest_kept(query: &MetricQuery, now: Timestamp) -> Timestamp {
 
 /// Adds what others want.
 pub(crate) fn merge(wanted: &mut Wanted, more: &Wanted) {
-    for (key, from) in more {
-        let since = wanted.entry(key.clone()).or_insert(*from);
-        *since = (*since).min(*from);
+    for (key, from) in &more.series {
+        earliest(&mut wanted.series, key.clone(), *from);
     }
+    wanted.alarms.extend(more.alarms.iter().cloned());
+}
+
+fn earliest(series: &mut BTreeMap<Key, Timestamp>, key: Key, from: Timestamp) {
+    let since = series.entry(key).or_insert(from);
+    *since = (*since).min(from);
 }
 
 /// The shortest period in which anything is wanted.
 pub(crate) fn shortest_period(wanted: &Wanted) -> Option<Duration> {
-    wanted.keys().map(|key| Duration::from_secs(u64::from(key.query.period_seconds))).min()
+    wanted.series.keys().map(|key| Duration::from_secs(u64::from(key.query.period_seconds))).min()
 }
 
 fn sources(gate: &Errors) -> impl Iterator<Item = &Source> {
@@ -237,6 +285,46 @@ fn sources(gate: &Errors) -> impl Iterator<Item = &Source> {
 fn oldest_evidence(now: Timestamp) -> Timestamp {
     let oldest = (now - EVIDENCE).as_second();
     Timestamp::from_second(oldest - oldest.rem_euclid(DROPPED.as_secs())).unwrap_or(Timestamp::MIN)
+}
+
+/// `None` until both sides have been read.
+fn counts(asked: &Errors, mut side: impl FnMut(&Source) -> Option<(Fetched, Timestamp)>) -> Option<GateData> {
+    let (to, read) = side(&asked.error_rate.to)?;
+    let Some(source) = &asked.error_rate.from else {
+        return Some(GateData { fetched_at: read, to, from: None });
+    };
+    let (from, other) = side(source)?;
+    Some(GateData { fetched_at: read.min(other), to, from: Some(from) })
+}
+
+/// Likewise.
+fn latencies(kept: &BTreeMap<Key, Kept>, account: &str, asked: &Latency) -> Option<LatencyData> {
+    let (to, read) = timed(kept, account, asked, &asked.latency.to)?;
+    let Some(source) = &asked.latency.from else {
+        return Some(LatencyData { fetched_at: read, to, from: None });
+    };
+    let (from, other) = timed(kept, account, asked, source)?;
+    Some(LatencyData { fetched_at: read.min(other), to, from: Some(from) })
+}
+
+/// A source's latencies, and when the older of its series was read.
+fn timed(
+    kept: &BTreeMap<Key, Kept>,
+    account: &str,
+    asked: &Latency,
+    source: &Source,
+) -> Option<(Timed, Timestamp)> {
+    let mut series = BTreeMap::new();
+    let (mut read_at, mut incomplete) = (Timestamp::MAX, None);
+    for query in latency_queries(source, asked.percentile) {
+        let key = Key { account: account.to_owned(), query };
+        let found = kept.get(&key)?;
+        read_at = read_at.min(found.read_at);
+        incomplete = incomplete.or_else(|| found.incomplete.clone());
+        let points = found.points.iter().map(|(at, value)| Point { at: *at, value: *value }).collect();
+        series.insert(key.query, points);
+    }
+    Some((Timed { periods: timings(source, asked.percentile, &series), incomplete }, read_at))
 }
 
 /// A source's periods, with only what was read since they were last asked for put together anew.
@@ -272,8 +360,9 @@ fn side(
         } else {
             Timestamp::MIN
         };
-        let newest =
-            |kept: &Kept| kept.points.range(since..).map(|(at, sum)| Point { at: *at, sum: *sum }).collect();
+        let newest = |kept: &Kept| {
+            kept.points.range(since..).map(|(at, value)| Point { at: *at, value: *value }).collect()
+        };
         let series = found.iter().map(|(kept, query)| (query.clone(), newest(kept))).collect();
         side.series.put(since, periods(source, &series));
         side.series.forget_before(from);

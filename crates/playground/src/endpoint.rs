@@ -72,6 +72,21 @@ pub enum MetricShape {
         /// The `LoadBalancer` dimension: `app/name/id`.
         load_balancer: String,
     },
+    /// AWS/ELB: as the application load balancer's, under its own names.
+    ClassicLoadBalancer {
+        /// The `LoadBalancerName` dimension.
+        load_balancer: String,
+    },
+    /// AWS/CloudFront: `Requests`, and `5xxErrorRate` in percent, zeros among them.
+    Distribution {
+        /// The `DistributionId` dimension.
+        id: String,
+    },
+    /// AWS/ApiGateway of an HTTP API: `Count`, `5xx` (0 or 1 a request) and `Latency` (milliseconds).
+    HttpApi {
+        /// The `ApiId` dimension.
+        id: String,
+    },
 }
 
 /// What an endpoint got from the traffic.
@@ -211,6 +226,46 @@ fn publish_second(endpoint: &Endpoint, second: i64, observed: Observed, metrics:
             }
             if requests > 0 && !refusing {
                 put("Latency", latencies(endpoint.latency.as_secs_f64() * 1_000.0, requests));
+            }
+        }
+        MetricShape::ClassicLoadBalancer { load_balancer } => {
+            let dimensions = Dimensions::from([("LoadBalancerName".to_owned(), load_balancer.clone())]);
+            let mut put =
+                |name: &str, measurement| metrics.put(key("AWS/ELB", name, &dimensions), at, measurement);
+            let each = |count: u64| Measurement::Values(vec![(1.0, count as f64)]);
+            if errors > 0 {
+                put(if refusing { "HTTPCode_ELB_5XX" } else { "HTTPCode_Backend_5XX" }, each(errors));
+            }
+            if requests > 0 && !refusing {
+                put("RequestCount", each(requests));
+                put("Latency", latencies(endpoint.latency.as_secs_f64(), requests));
+            }
+        }
+        MetricShape::Distribution { id } => {
+            let dimensions = Dimensions::from([
+                ("DistributionId".to_owned(), id.clone()),
+                ("Region".to_owned(), "Global".to_owned()),
+            ]);
+            let all = requests.max(errors);
+            if all > 0 {
+                let mut put =
+                    |name: &str, values| metrics.put(key("AWS/CloudFront", name, &dimensions), at, values);
+                put("Requests", Measurement::Values(vec![(1.0, all as f64)]));
+                // Weighted by the requests, so that the average of a minute is the minute's rate.
+                let rate = 100.0 * errors as f64 / all as f64;
+                put("5xxErrorRate", Measurement::Values(vec![(rate, all as f64)]));
+            }
+        }
+        MetricShape::HttpApi { id } => {
+            let dimensions = Dimensions::from([("ApiId".to_owned(), id.clone())]);
+            let all = requests.max(errors);
+            if all > 0 {
+                let mut put =
+                    |name: &str, values| metrics.put(key("AWS/ApiGateway", name, &dimensions), at, values);
+                put("Count", Measurement::Values(vec![(1.0, all as f64)]));
+                let split = vec![(1.0, errors as f64), (0.0, (all - errors) as f64)];
+                put("5xx", Measurement::Values(split));
+                put("Latency", latencies(endpoint.latency.as_secs_f64() * 1_000.0, all));
             }
         }
         MetricShape::ApplicationLoadBalancer { load_balancer } => {

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod clock;
+pub mod doubts;
 pub mod metrics;
 pub mod poke;
 pub mod store;
@@ -19,6 +20,7 @@ pub mod fake;
 pub use crate::{
     account::{Account, Accounts},
     clock::{Clock, SystemClock},
+    doubts::doubts,
     metrics::{Metrics, Series},
     poke::Poke,
     store::{Store, StoreError},

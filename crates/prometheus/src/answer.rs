@@ -60,11 +60,11 @@ pub(crate) fn points(answer: Answer, period: SignedDuration) -> Result<Vec<Point
 
 /// `None` where nothing can be said: 0 / 0 is NaN.
 fn point(at: f64, value: &str, period: SignedDuration) -> Result<Option<Point>, String> {
-    let sum: f64 = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
-    if !sum.is_finite() {
+    let value: f64 = value.parse().map_err(|_| format!("{value:?} is not a number"))?;
+    if !value.is_finite() {
         return Ok(None);
     }
     let ends =
         Timestamp::from_millisecond((at * 1_000.0) as i64).map_err(|_| format!("{at} is not a time"))?;
-    Ok(Some(Point { at: ends - period, sum }))
+    Ok(Some(Point { at: ends - period, value }))
 }

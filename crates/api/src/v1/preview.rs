@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use crossfade_core::preview::Preview;
+use crossfade_ports::doubts;
 
 use crate::{App, admission, request::Change, types::Problem};
 
 pub(super) async fn preview(State(app): State<Arc<App>>, change: Change) -> Result<Json<Preview>, Problem> {
     let plan = change.plan()?;
-    Ok(Json(admission::admit(&app, &plan).await?.preview))
+    let mut preview = admission::admit(&app, &plan).await?.preview;
+    let account = admission::account(&app, &plan)?;
+    preview.warnings.extend(doubts(&plan, account.metrics.as_ref(), app.clock.now()).await);
+    Ok(Json(preview))
 }

@@ -1,6 +1,12 @@
 //! What a plan would do.
 
-use crate::world::{World, plan};
+use crossfade_core::{
+    gate::{AlarmQuery, AlarmState, request_queries},
+    plan::Source,
+};
+use jiff::SignedDuration;
+
+use crate::world::{World, now, plan};
 
 #[tokio::test]
 async fn a_plan_is_held_against_the_zone() {
@@ -9,4 +15,31 @@ async fn a_plan_is_held_against_the_zone() {
     insta::assert_snapshot!(answer.shown().replace(&world.zone.0, "ZONE"));
     let wrong = plan("www").replace("zone: example.com", "zone: example.org");
     assert_eq!(world.post_plan("/api/v1/preview", &wrong).await.code(), "plan_invalid");
+}
+
+/// What would keep the gates from ever passing is said before anything moves.
+#[tokio::test]
+async fn metrics_without_data_and_alarms_that_are_not_there_are_told() {
+    let world = World::new();
+    let named = |load_balancer: &str| {
+        let source = format!(r#"{{"preset":"alb","load_balancer":"{load_balancer}"}}"#);
+        request_queries(&serde_json::from_str::<Source>(&source).unwrap()).remove(0)
+    };
+    let hour_ago = now() - SignedDuration::from_hours(1);
+    world.metrics.put(&named("app/cloud/1"), hour_ago, 1.0);
+    let red = AlarmQuery { region: None, name: "site".to_owned() };
+    world.metrics.set_alarm(&red, AlarmState::Alarm, hour_ago);
+    let gates = "\ngates:\n  \
+        - { name: right, error_rate: { to: { preset: alb, load_balancer: app/cloud/1 } } }\n  \
+        - { name: wrong, error_rate: { to: { preset: alb, load_balancer: app/clod/1 } } }\n  \
+        - { name: none, latency: { to: { preset: classic-elb, load_balancer: cloud } }, max_latency: 1s }\n  \
+        - { name: alarms, alarms: { names: [site, sight] } }\n";
+    let text = plan("www");
+    let text = format!("{}{gates}", text.split("\ngates:").next().unwrap());
+    let answer = world.post_plan("/api/v1/preview", &text).await;
+    let body: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+    insta::assert_json_snapshot!(body["warnings"]);
+    world.metrics.outage(Some("denied"));
+    let answer = world.post_plan("/api/v1/preview", &text).await;
+    assert!(answer.text.contains("gate right: the metrics of the `to` side could not be read: denied"));
 }

@@ -30,6 +30,7 @@ pub(crate) const OWNER: &str = "installation-1";
 pub(crate) struct World {
     pub(crate) store: Unsteady,
     pub(crate) zones: MemoryZones,
+    pub(crate) metrics: MemoryMetrics,
     pub(crate) zone: ZoneId,
     pub(crate) poke: Poke,
     pub(crate) vitals: Vitals,
@@ -69,7 +70,8 @@ impl World {
         for name in ["www.example.com", "shop.example.com", "api.example.com"] {
             zones.create_group(&zone, name, &[("legacy", 100), ("cloud", 0)]);
         }
-        let account = Account { zones: Arc::new(zones.clone()), metrics: Arc::new(MemoryMetrics::new()) };
+        let metrics = MemoryMetrics::new();
+        let account = Account { zones: Arc::new(zones.clone()), metrics: Arc::new(metrics.clone()) };
         let (poke, vitals) = (Poke::default(), Vitals::default());
         let mut app = App {
             store: Arc::new(store.clone()),
@@ -83,7 +85,7 @@ impl World {
             loopback: true,
         };
         change(&mut app);
-        World { store, zones, zone, poke, vitals, router: router(app) }
+        World { store, zones, metrics, zone, poke, vitals, router: router(app) }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

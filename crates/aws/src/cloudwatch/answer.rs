@@ -24,7 +24,7 @@ pub(super) struct Answers {
 #[derive(Clone, Default)]
 struct Answer {
     /// By time: a datapoint that comes twice counts once, the last time.
-    sums: BTreeMap<Timestamp, f64>,
+    values: BTreeMap<Timestamp, f64>,
     status: Status,
     faults: Vec<String>,
 }
@@ -72,10 +72,10 @@ impl Answer {
         if result.timestamps().len() != result.values().len() {
             note(&mut self.faults, "datapoints without a time or without a value".to_owned());
         }
-        for (at, sum) in result.timestamps().iter().zip(result.values()) {
+        for (at, value) in result.timestamps().iter().zip(result.values()) {
             match Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).unwrap_or(0)) {
                 Ok(at) if at >= from && at < to => {
-                    self.sums.insert(at, *sum);
+                    self.values.insert(at, *value);
                 }
                 Ok(_) => {}
                 Err(error) => note(&mut self.faults, format!("a datapoint with an impossible time: {error}")),
@@ -99,7 +99,7 @@ impl Answer {
             note(&mut reasons, reason.clone());
         }
         Series {
-            points: self.sums.into_iter().map(|(at, sum)| Point { at, sum }).collect(),
+            points: self.values.into_iter().map(|(at, value)| Point { at, value }).collect(),
             incomplete: (!reasons.is_empty()).then(|| reasons.join("; ")),
         }
     }

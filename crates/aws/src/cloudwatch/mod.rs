@@ -1,16 +1,18 @@
 //! CloudWatch as the port `Metrics`.
 //!
-//! Sums are read raw. Metric math would treat a missing value as zero, drop the datapoint where it then divides by
+//! Statistics are read raw. Metric math would treat a missing value as zero, drop the datapoint where it then divides by
 //! it, and give neither token nor warning:
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
 
+mod alarms;
 mod answer;
+mod known;
 mod request;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     sync::{Mutex, PoisonError},
 };
@@ -18,8 +20,8 @@ use std::{
 use async_trait::async_trait;
 use aws_config::Region;
 use aws_sdk_cloudwatch::{Client, config::Builder};
-use crossfade_core::gate::MetricQuery;
-use crossfade_ports::{Metrics, Series};
+use crossfade_core::gate::{AlarmQuery, AlarmReading, MetricQuery};
+use crossfade_ports::{Metrics, Series, metrics::Dimensions};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 
@@ -76,6 +78,19 @@ impl Metrics for CloudWatch {
             .into_iter()
             .map(|batch| read(self.client(batch.region()), batch, from, to))
             // The list is made first, because a stream of borrowing closures is not `Send`.
+            .collect::<Vec<_>>();
+        let answers: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENT).collect().await;
+        answers.into_iter().flatten().collect()
+    }
+
+    async fn known(&self, query: &MetricQuery) -> Result<BTreeSet<Dimensions>, String> {
+        known::known(&self.client(query.region.as_deref()), query).await
+    }
+
+    async fn alarms(&self, queries: &[AlarmQuery]) -> BTreeMap<AlarmQuery, AlarmReading> {
+        let reads = alarms::batches(queries)
+            .into_iter()
+            .map(|batch| alarms::read(self.client(batch.region()), batch))
             .collect::<Vec<_>>();
         let answers: Vec<_> = stream::iter(reads).buffer_unordered(CONCURRENT).collect().await;
         answers.into_iter().flatten().collect()

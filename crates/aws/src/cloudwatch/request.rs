@@ -84,7 +84,7 @@ fn data_query((position, query): (usize, &MetricQuery)) -> MetricDataQuery {
     let stat = MetricStat::builder()
         .metric(metric)
         .period(i32::try_from(query.period_seconds).unwrap_or(i32::MAX))
-        .stat("Sum")
+        .stat(query.statistic.name())
         .build();
     MetricDataQuery::builder().id(format!("q{position}")).metric_stat(stat).return_data(true).build()
 }

@@ -36,7 +36,7 @@ fn series(pages: &[GetMetricDataOutput], broken_off: Option<&str>) -> Series {
 }
 
 fn points(points: &[(i64, f64)]) -> Vec<Point> {
-    points.iter().map(|(second, sum)| Point { at: at(*second), sum: *sum }).collect()
+    points.iter().map(|(second, sum)| Point { at: at(*second), value: *sum }).collect()
 }
 
 #[test]
@@ -99,6 +99,7 @@ fn queries_are_batched_by_region_and_period_and_asked_once() {
         metric: format!("{metric}"),
         dimensions: Default::default(),
         period_seconds,
+        statistic: Default::default(),
     };
     let mut queries: Vec<MetricQuery> = (0..501).map(|metric| query(None, metric, 60)).collect();
     queries.push(query(None, 0, 60));
@@ -120,6 +121,7 @@ fn a_time_without_the_beginning_of_a_period_is_not_asked_for() {
         metric: "M".to_owned(),
         dimensions: Default::default(),
         period_seconds: 60,
+        statistic: Default::default(),
     };
     for (from, to, empty) in
         [(0, 60, false), (59, 61, false), (60, 60, true), (61, 119, true), (600, 0, true)]

@@ -182,6 +182,7 @@ async fn use_account(config: AccountConfig) {
         metric: "M".to_owned(),
         dimensions: Default::default(),
         period_seconds: 60,
+        statistic: Default::default(),
     };
     let elsewhere = MetricQuery { region: Some("ap-south-1".to_owned()), ..query.clone() };
     let from: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crossfade_core::gate::MetricQuery;
+use crossfade_core::gate::{AlarmState, MetricQuery};
 use crossfade_playground::{Fault as Armed, FaultKind, Options, Playground};
 use crossfade_ports::{
     Account, Metrics,
-    conformance::metrics::{Fault, MetricsWorld},
+    conformance::metrics::{AlarmKind, Fault, MetricsWorld},
 };
 use jiff::Timestamp;
 
@@ -41,6 +41,19 @@ impl MetricsWorld for World {
             metric.dimensions.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let world = self.playground.world();
         world.put_metric(&metric.namespace, &metric.metric, &dimensions, at.as_second() as f64, value);
+    }
+
+    async fn set_alarm(&self, name: &str, kind: AlarmKind, state: AlarmState) {
+        let state = match state {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        };
+        let world = self.playground.world();
+        match kind {
+            AlarmKind::Metric => world.set_alarm(name, state),
+            AlarmKind::Composite => world.set_composite_alarm(name, state),
+        }
     }
 
     async fn fault(&self, fault: Fault) {

@@ -19,12 +19,13 @@ pub(super) fn standing(shift: &Shift, seen: &Observation, now: Timestamp) -> Sta
     let given = given(&shift.plan, shift.set_weights().values());
     Standing {
         moved_at: judged_since(shift).filter(|_| !is_at_nothing(shift, seen, now)),
+        began_at: shift.moved_at,
         settled_at: shift.settled_at,
         share: given.map_or(shift.landed, |(_, most)| most),
         share_least: given.filter(|(least, most)| least < most).map(|(least, _)| least),
         ttl: shift.ttl(),
         waits_until: waits_until(shift),
-        gates: shift.plan.gates.iter().filter(|gate| !gate.observe_only).count(),
+        gates: shift.plan.gates.iter().filter(|gate| !gate.observe_only && gate.errors().is_some()).count(),
     }
 }
 

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Counts, ErrorNumbers, Fetched, GateData, Numbers, Standing, Told, Verdict,
+    Counts, ErrorNumbers, Fetched, GateData, Numbers, STALE_AFTER, Standing, Told, Verdict,
     evaluate::{Code, Config, Evaluation, State},
     lately::{OBSERVED_PERIODS, observed_share, recent, recent_from},
     limits::Increase,
@@ -18,9 +18,6 @@ use crate::{
     Share,
     plan::{Errors, Source},
 };
-
-/// Data read longer ago than this, or than two periods, say nothing about now.
-const STALE_AFTER: SignedDuration = SignedDuration::from_secs(120);
 
 /// What the counts say, sparing what was worked out before. With it comes the share that is observed.
 pub(super) fn judge(

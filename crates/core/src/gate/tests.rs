@@ -1,8 +1,11 @@
 //! Verdicts, as a table: what was counted, and what follows. Known answers to the digit are in `vectors`.
 
 mod again;
+mod alarms;
+mod latency;
 mod odd;
 mod properties;
+mod source;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -67,6 +70,7 @@ fn minutes(first: i64, last: i64, requests: u64, errors: u64) -> Vec<Row> {
 /// Moved twenty minutes ago, settled fifteen minutes ago.
 fn standing() -> Standing {
     Standing {
+        began_at: None,
         moved_at: Some(minutes_ago(20)),
         settled_at: Some(minutes_ago(15)),
         share: Share::from_percent(30.0).unwrap(),

@@ -8,8 +8,8 @@ use crate::{
     calendar,
     event::Happened,
     fence::{self, Fence},
-    gate::{Answer, Fetched, GateData, Verdict},
-    plan::{Errors, Gate, Question, Step},
+    gate::{AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, LatencyData, Verdict},
+    plan::{Alarms, Errors, Gate, Latency, Question, Step},
     shift::{Asked, Cause, Purpose, Shift, ZoneStage},
     weights::share_of,
 };
@@ -113,9 +113,12 @@ pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
 
 pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
     judged(world, |gate, commit, at| {
-        let (errors, data) = counted(gate, commit)?;
-        let allowed = FRESH.max(errors.error_rate.to.period() * 2);
-        let age = at.duration_since(data.fetched_at);
+        let (read_at, allowed) = match passed_on(gate, commit)? {
+            Grounds::Errors(errors, data) => (data.fetched_at, FRESH.max(errors.error_rate.to.period() * 2)),
+            Grounds::Alarms(_, data) => (data.fetched_at, FRESH),
+            Grounds::Latencies(asked, data) => (data.fetched_at, FRESH.max(asked.latency.to.period() * 2)),
+        };
+        let age = at.duration_since(read_at);
         if age > allowed {
             return Err(format!("gate {} passed on data read {:.0} s before", gate.name, seconds(age)));
         }
@@ -125,7 +128,11 @@ pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
 
 pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
     judged(world, |gate, commit, at| {
-        let (errors, data) = counted(gate, commit)?;
+        let (errors, data) = match passed_on(gate, commit)? {
+            Grounds::Errors(errors, data) => (errors, data),
+            Grounds::Alarms(alarms, data) => return quiet(gate, alarms, data, &commit.before, at),
+            Grounds::Latencies(asked, data) => return fast(gate, asked, data, &commit.before, at),
+        };
         for side in std::iter::once(&data.to).chain(&data.from) {
             if let Some(why) = &side.incomplete {
                 return Err(format!("gate {} passed on incomplete data: {why}", gate.name));
@@ -290,12 +297,80 @@ fn judged(
     Ok(())
 }
 
-/// What a gate that asks for errors passed on.
-fn counted<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<(&'a Errors, &'a GateData), String> {
-    match (&gate.question, commit.gates.get(&gate.name).and_then(Answer::counts)) {
-        (Question::Errors(errors), Some(data)) => Ok((errors, data)),
-        (Question::Errors(_), None) => Err(format!("gate {} passed without any data", gate.name)),
+/// What a gate asked, and was answered when it passed.
+enum Grounds<'a> {
+    Errors(&'a Errors, &'a GateData),
+    Alarms(&'a Alarms, &'a AlarmData),
+    Latencies(&'a Latency, &'a LatencyData),
+}
+
+fn passed_on<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<Grounds<'a>, String> {
+    let answer = commit.gates.get(&gate.name);
+    let grounds = match &gate.question {
+        Question::Errors(errors) => answer.and_then(Answer::counts).map(|data| Grounds::Errors(errors, data)),
+        Question::Latency(asked) => {
+            answer.and_then(Answer::latencies).map(|data| Grounds::Latencies(asked, data))
+        }
+        Question::Alarms(alarms) => answer.and_then(Answer::alarms).map(|data| Grounds::Alarms(alarms, data)),
+    };
+    grounds.ok_or_else(|| format!("gate {} passed without any data", gate.name))
+}
+
+/// Every alarm was read after the traffic had settled, and was not red; or its red is older than the traffic, and
+/// acknowledged.
+fn quiet(gate: &Gate, asked: &Alarms, data: &AlarmData, before: &Shift, at: Timestamp) -> Result<(), String> {
+    if before.settled_at.is_none_or(|settled| data.fetched_at < settled) {
+        return Err(format!("gate {} passed on alarms read before anything had settled", gate.name));
     }
+    for name in &asked.alarms.names {
+        let fine = match data.alarms.get(name) {
+            Some(AlarmReading::Found { state: AlarmState::Ok, doubt, .. }) => doubt.is_none(),
+            Some(AlarmReading::Found { state: AlarmState::Alarm, since, .. }) => {
+                let newest = [before.moved_at, before.settled_at, before.resumed_at, before.evidence_from];
+                let old = since.is_some_and(|since| newest.into_iter().flatten().any(|moved| since < moved));
+                old && asked.alarms.acknowledgement(name, at).is_some()
+            }
+            Some(AlarmReading::Found { state: AlarmState::InsufficientData, .. })
+            | Some(AlarmReading::NoSuchAlarm | AlarmReading::Unreadable(_))
+            | None => false,
+        };
+        if !fine {
+            return Err(format!("gate {} passed on alarm {name}: {:?}", gate.name, data.alarms.get(name)));
+        }
+    }
+    Ok(())
+}
+
+/// Everything was read, and the settled step had samples enough, not all of them in periods above the ceiling.
+fn fast(
+    gate: &Gate,
+    asked: &Latency,
+    data: &LatencyData,
+    before: &Shift,
+    at: Timestamp,
+) -> Result<(), String> {
+    for side in std::iter::once(&data.to).chain(&data.from) {
+        if let Some(why) = &side.incomplete {
+            return Err(format!("gate {} passed on incomplete data: {why}", gate.name));
+        }
+    }
+    let Some(settled) = before.settled_at else {
+        return Err(format!("gate {} passed before anything had settled", gate.name));
+    };
+    let closed = asked.latency.to.period() + asked.metric_delay.0;
+    let counted = |start: Timestamp| start >= settled && start + closed <= at;
+    let proof: Vec<_> =
+        data.to.periods.iter().rev().filter(|timing| counted(timing.start)).take(60).collect();
+    let samples: u64 = proof.iter().map(|timing| timing.samples).sum();
+    let needed = asked.percentile.samples_needed();
+    if samples < needed {
+        return Err(format!("gate {} passed on {samples} of {needed} requests", gate.name));
+    }
+    let ceiling = asked.max_latency.map_or(f64::INFINITY, |span| span.0.as_secs_f64());
+    if asked.latency.from.is_none() && proof.iter().all(|timing| timing.seconds > ceiling) {
+        return Err(format!("gate {} passed though every period was above {ceiling} s", gate.name));
+    }
+    Ok(())
 }
 
 /// Requests and errors in the periods that count as evidence: begun after it settled, and over for long enough.

@@ -1,11 +1,19 @@
 //! Gates: what is asked about the traffic that was moved, and what a bad answer does.
 
-use std::collections::BTreeMap;
+mod alarms;
+mod latency;
+mod source;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::source::{CLOUDFRONT_REGION, default_period};
+pub use self::{
+    alarms::{Acknowledgement, Alarms, NamedAlarms},
+    latency::{Latency, LatencySides, Percentile, SlowerBy},
+    source::{Source, Unit},
+};
 use super::{Percent, Span};
 
 /// A question to metrics about the traffic that was moved.
@@ -29,6 +37,8 @@ pub struct Gate {
 #[serde(untagged)]
 pub enum Question {
     Errors(Errors),
+    Alarms(Alarms),
+    Latency(Latency),
 }
 
 /// Whether the `to` side makes more errors than it may.
@@ -90,37 +100,6 @@ pub struct ErrorRate {
     pub from: Option<Source>,
 }
 
-/// Where errors and requests of one endpoint are counted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "preset", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Source {
-    /// An application load balancer.
-    Alb {
-        /// `app/name/id`, the end of the load balancer's ARN.
-        #[schemars(regex(pattern = "^app/[A-Za-z0-9-]+/[A-Za-z0-9-]+$"))]
-        load_balancer: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        region: Option<String>,
-    },
-    /// Any pair of counters.
-    Custom {
-        namespace: String,
-        #[serde(default)]
-        dimensions: BTreeMap<String, String>,
-        /// Metrics whose sums are added up to the errors.
-        #[schemars(length(min = 1))]
-        errors: Vec<String>,
-        /// Metrics whose sums are added up to the requests.
-        #[schemars(length(min = 1))]
-        requests: Vec<String>,
-        /// 5 s to 5 min. Three bad periods fail the gate, whatever their length: a minute is usual.
-        #[serde(default = "default_period")]
-        period: Span,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        region: Option<String>,
-    },
-}
-
 /// What a failed gate does, at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -136,6 +115,7 @@ impl Gate {
     pub fn errors(&self) -> Option<&Errors> {
         match &self.question {
             Question::Errors(errors) => Some(errors),
+            Question::Alarms(_) | Question::Latency(_) => None,
         }
     }
 }
@@ -151,22 +131,6 @@ impl Errors {
 impl Default for ToleratedIncrease {
     fn default() -> ToleratedIncrease {
         ToleratedIncrease { ratio: default_ratio(), points: default_points() }
-    }
-}
-
-impl Source {
-    pub fn region(&self) -> Option<&str> {
-        match self {
-            Source::Alb { region, .. } | Source::Custom { region, .. } => region.as_deref(),
-        }
-    }
-
-    /// Length of the periods in which datapoints are asked for.
-    pub fn period(&self) -> SignedDuration {
-        match self {
-            Source::Alb { .. } => SignedDuration::from_mins(1),
-            Source::Custom { period, .. } => period.0,
-        }
     }
 }
 
@@ -212,8 +176,4 @@ pub(super) fn default_resolvers() -> u32 {
 /// Load balancers' metrics are usually there after one to two minutes; late ones still count against.
 pub(super) fn default_metric_delay() -> Span {
     Span(SignedDuration::from_secs(120))
-}
-
-pub(super) fn default_period() -> Span {
-    Span(SignedDuration::from_secs(60))
 }

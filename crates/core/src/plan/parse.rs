@@ -24,7 +24,10 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::{
     cursor::Keys,
     document::PLAN,
-    gates::{ALB, CUSTOM, ERROR_RATE, ERRORS, INCREASE},
+    gates::{
+        ACKNOWLEDGEMENT, ALARMS, ALB, API_HTTP, API_REST, CLASSIC_ELB, CLOUDFRONT, CUSTOM, ERROR_RATE,
+        ERRORS, INCREASE, LATENCY, NAMED_ALARMS, NLB, SIDES, SLOWER,
+    },
     ramp::{RAMP, SCHEDULE, STEP},
     records::RECORDS,
 };

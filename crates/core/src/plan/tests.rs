@@ -274,8 +274,8 @@ fn evidence() {
         ),
         (
             "preset: custom",
-            "preset: cloudfront",
-            "line 33, gates[0].error_rate.from.preset: the preset cloudfront is not supported by this version; use custom, and name the metrics",
+            "preset: cloudfronts",
+            "line 33, gates[0].error_rate.from.preset: there is no preset \"cloudfronts\"; did you mean cloudfront?",
         ),
         (
             "period: 10s",
@@ -297,18 +297,14 @@ fn evidence() {
         (
             "app/cloud/50dc6c495c0c9188",
             "net/cloud/50dc",
-            "line 31, gates[0].error_rate.to.load_balancer: \"net/cloud/50dc\" is a network load balancer; the preset alb is for application load balancers, whose ids begin with app/",
+            "line 31, gates[0].error_rate.to.load_balancer: \"net/cloud/50dc\" is a network load balancer; its preset is nlb",
         ),
         (
             "app/cloud/50dc6c495c0c9188",
             "cloud",
             "line 31, gates[0].error_rate.to.load_balancer: \"cloud\" is not the id of a load balancer; give the end of its ARN, as in app/name/50dc6c495c0c9188",
         ),
-        (
-            "on_fail: revert",
-            "observe_only: true",
-            "line 29, gates: every gate only observes, so that nothing would ever take this back; let at least one of them decide, without observe_only",
-        ),
+        ("on_fail: revert", "observe_only: true", ""),
         ("tolerated_increase: { ratio: 2, points: 0.2% }", "tolerated_increase: {}", ""),
         (
             "tolerated_increase: { ratio: 2, points: 0.2% }",
@@ -352,6 +348,188 @@ fn evidence() {
     ] {
         check(case);
     }
+}
+
+#[test]
+fn alarms() {
+    for case in [
+        ("names: [www-latency, www-saturation]", "names: [www-saturation]", ""),
+        ("until: 2026-12-08T18:00:00Z", "until: 2026-12-08", ""),
+        (
+            "names: [www-latency, www-saturation]",
+            "names: []",
+            "line 47, gates[1].alarms.names: the list is empty; give at least one",
+        ),
+        (
+            "names: [www-latency, www-saturation]",
+            "names: [www-saturation, a, a]",
+            "line 47, gates[1].alarms.names[2]: the alarm \"a\" is named twice; it is on line 47 already: keep one of them",
+        ),
+        (
+            "names: [www-latency, www-saturation]",
+            "names: [\"arn:aws:cloudwatch:eu-west-1:123456789012:alarm:www\", www-saturation]",
+            "line 47, gates[1].alarms.names[0]: this is the whole ARN of the alarm; take the part after alarm:, www; \
+             its region goes into the key region",
+        ),
+        (
+            "{ name: www-saturation,",
+            "{ name: www-saturations,",
+            "line 50, gates[1].alarms.acknowledged[0].name: \"www-saturations\" is not one of this gate's alarms; did \
+             you mean www-saturation?",
+        ),
+        (
+            "reason: the old cache is being replaced, ",
+            "",
+            "line 50, gates[1].alarms.acknowledged[0].reason: missing; add the key reason",
+        ),
+        (
+            "until: 2026-12-08T18:00:00Z",
+            "until: friday",
+            "line 50, gates[1].alarms.acknowledged[0].until: \"friday\" is not a point in time; write it as in \
+             2026-12-01T09:00:00[Europe/Paris]",
+        ),
+        (
+            "on_fail: pause",
+            "max_error_rate: 1%",
+            "line 51, gates[1].max_error_rate: unknown key; the keys here are name, alarms, on_fail, observe_only",
+        ),
+        (
+            "on_fail: pause",
+            "error_rate: {}",
+            "line 45, gates[1]: one gate cannot ask for error_rate and for alarms; make alarms a gate of its own",
+        ),
+    ] {
+        check(case);
+    }
+}
+
+/// The load balancer of the sample's first gate, as another endpoint.
+#[test]
+fn presets() {
+    let alb = "{ preset: alb, load_balancer: app/cloud/50dc6c495c0c9188, region: eu-west-1 }";
+    let at = "line 31, gates[0].error_rate.to";
+    for (source, wanted) in [
+        ("{ preset: nlb, load_balancer: net/cloud/50dc, region: eu-west-1 }", String::new()),
+        ("{ preset: classic-elb, load_balancer: cloud }", String::new()),
+        ("{ preset: cloudfront, distribution: E2QWRUHAPOMQZL }", String::new()),
+        ("{ preset: api-gateway-rest, api_name: orders, stage: prod }", String::new()),
+        ("{ preset: api-gateway-http, api_id: a1b2c3 }", String::new()),
+        (
+            "{ preset: nlb, load_balancer: app/cloud/50dc }",
+            format!(
+                "{at}.load_balancer: \"app/cloud/50dc\" is an application load balancer; its preset is alb"
+            ),
+        ),
+        (
+            "{ preset: classic-elb, load_balancer: app/cloud/50dc }",
+            format!(
+                "{at}.load_balancer: \"app/cloud/50dc\" is not the name of a classic load balancer; give its name \
+                 alone; those with app/ or net/ are of the presets alb and nlb"
+            ),
+        ),
+        (
+            "{ preset: cloudfront, distribution: E2QWRUHAPOMQZL, region: eu-west-1 }",
+            format!("{at}.region: CloudFront publishes its metrics in us-east-1 alone; leave the region out"),
+        ),
+        (
+            "{ preset: cloudfront, distribution: d111.cloudfront.net }",
+            format!(
+                "{at}.distribution: \"d111.cloudfront.net\" is not the id of a distribution; give its id, as in \
+                 E2QWRUHAPOMQZL, not its domain name"
+            ),
+        ),
+        (
+            "{ preset: api-gateway-http, api_name: orders }",
+            format!(
+                "{at}.api_id: missing; add the key api_id\n\
+                 {at}.api_name: unknown key; the keys here are preset, api_id, stage, region"
+            ),
+        ),
+    ] {
+        check((alb, source, &wanted));
+    }
+}
+
+#[test]
+fn latencies() {
+    let gate = |source: &str, keys: &str| {
+        let gate = format!("  - name: slow\n    latency: {{ to: {source} }}\n    {keys}\n");
+        parse(&format!("{YAML}\n{gate}"), Format::Yaml).map_err(|mistakes| mistakes.to_string())
+    };
+    let alb = "{ preset: alb, load_balancer: app/cloud/50dc }";
+    let plan = gate(alb, "max_latency: 800ms").unwrap();
+    let Question::Latency(latency) = &plan.gates[2].question else { panic!("{:?}", plan.gates[2]) };
+    assert_eq!(
+        (latency.percentile.to_string(), latency.percentile.samples_needed()),
+        ("p99".to_owned(), 1_000)
+    );
+    let custom =
+        |metric: &str| format!("{{ preset: custom, namespace: AWS/ApplicationELB, latency: {metric} }}");
+    for (source, keys, wanted) in [
+        (alb, "max_latency: 1s\n    percentile: p99.9", ""),
+        (alb, "max_latency: 1s\n    percentile: p50", ""),
+        (&custom("TargetResponseTime"), "max_latency: 800ms", ""),
+        (
+            alb,
+            "percentile: p99",
+            "line 53, gates[2]: there is nothing to measure the latency by; give max_latency, or name the legacy side as latency.from",
+        ),
+        (
+            alb,
+            "percentile: 99",
+            "line 55, gates[2].percentile: wanted text, found the number 99; put it in quotes",
+        ),
+        (
+            alb,
+            "percentile: p100",
+            "line 55, gates[2].percentile: \"p100\" is not a percentile from p50 to p99.9; write it as in p50, p99 or p99.9",
+        ),
+        (
+            alb,
+            "max_latency: 1s\n    tolerated_increase: { ratio: 2 }",
+            "line 56, gates[2].tolerated_increase: there is nothing to compare with; name the legacy side as latency.from",
+        ),
+        (
+            "{ preset: nlb, load_balancer: net/cloud/50dc }",
+            "max_latency: 1s",
+            "line 54, gates[2].latency.to: a network load balancer has no metric of latency; it sees connections, not \
+             requests: measure what is behind it, with preset custom",
+        ),
+        (
+            "{ preset: cloudfront, distribution: E2 }",
+            "max_latency: 1s",
+            "line 54, gates[2].latency.to: CloudFront has no metric of latency; its OriginLatency leaves out what the \
+             cache answers: measure the origin itself",
+        ),
+        (
+            &custom("RequestCount"),
+            "max_latency: 1s",
+            "line 54, gates[2].latency.to.latency: \"RequestCount\" of AWS/ApplicationELB has no percentiles of a \
+             latency; use TargetResponseTime",
+        ),
+        (
+            "{ preset: custom, namespace: Web, errors: [E], requests: [R] }",
+            "max_latency: 1s",
+            "line 54, gates[2].latency.to.latency: missing; add the key latency",
+        ),
+    ] {
+        let said = gate(source, keys).err().unwrap_or_default();
+        assert_eq!(said, wanted, "{source} {keys}");
+    }
+    for text in ["p49", "p5", "p0.99", "p99.99", "p99.", "99", "P99", "p٩٩"] {
+        assert!(text.parse::<Percentile>().is_err(), "{text}");
+    }
+    assert_eq!("p99.9".parse::<Percentile>().unwrap().samples_needed(), 10_000);
+    assert_eq!("p50".parse::<Percentile>().unwrap().samples_needed(), 20);
+}
+
+#[test]
+fn a_plan_needs_a_gate_that_decides() {
+    let text =
+        YAML.replace("on_fail: revert", "observe_only: true").replace("on_fail: pause", "observe_only: true");
+    let wanted = "line 29, gates: every gate only observes, so that nothing would ever take this back; let at least one \
+                  of them decide, without observe_only";
+    assert_eq!(parse(&text, Format::Yaml).unwrap_err().to_string(), wanted);
 }
 
 #[test]

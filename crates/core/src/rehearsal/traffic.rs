@@ -8,8 +8,11 @@ use serde::Serialize;
 use super::{Incident, Setting, Trouble, instant};
 use crate::{
     Share,
-    gate::{Answer, Counts, Fetched, GateData, Period},
-    plan::{Errors, Question, Source},
+    gate::{
+        AlarmData, AlarmReading, AlarmState, Answer, Counts, Fetched, GateData, LatencyData, Period, Timed,
+        Timing, alarm_queries,
+    },
+    plan::{Alarms, Errors, Latency, Question, Source},
     shift::Shift,
 };
 
@@ -21,6 +24,9 @@ const PROPAGATION: SignedDuration = SignedDuration::from_secs(15);
 
 /// As far back as a daemon reads metrics: a day of evidence, and what was usual before it.
 const WINDOW: SignedDuration = SignedDuration::from_hours(26);
+
+/// In seconds, where the plan names no limit.
+const USUAL_LATENCY: f64 = 0.1;
 
 /// What happened in one interval of time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -187,9 +193,22 @@ impl Traffic {
         let shown = self.intervals.get(begin..end).unwrap_or_default();
         let answer = |question: &Question| match question {
             Question::Errors(errors) => Answer::Counts(counted(errors, shown, now)),
+            Question::Alarms(alarms) => Answer::Alarms(self.quiet(alarms, now)),
+            Question::Latency(latency) => Answer::Latencies(even(latency, shown, now)),
         };
         let gates = shift.plan.gates.iter();
         gates.map(|gate| (gate.name.clone(), answer(&gate.question))).collect()
+    }
+
+    /// Alarms are not rehearsed: they are quiet, as long as anything can be read.
+    fn quiet(&self, asked: &Alarms, now: Timestamp) -> AlarmData {
+        let reading = if self.now.shown_until < now {
+            AlarmReading::Unreadable("nothing can be read".to_owned())
+        } else {
+            AlarmReading::Found { state: AlarmState::Ok, since: None, reason: None, doubt: None }
+        };
+        let alarms = alarm_queries(asked).map(|query| (query.name, reading.clone())).collect();
+        AlarmData { fetched_at: now, alarms }
     }
 
     /// Everything since the shift was created, and the requests that failed beyond what is usual.
@@ -197,6 +216,22 @@ impl Traffic {
         let begin = self.intervals.partition_point(|interval| interval.start < since);
         (self.intervals.into_iter().skip(begin).collect(), self.failed)
     }
+}
+
+/// Latencies are not rehearsed either: both sides stay at half of what is allowed. How many samples there are is.
+fn even(asked: &Latency, shown: &[Interval], now: Timestamp) -> LatencyData {
+    let seconds = asked.max_latency.map_or(USUAL_LATENCY, |most| most.0.as_secs_f64() / 2.0);
+    let side = |source: &Source, of: fn(&Interval) -> Counts| {
+        let mut samples: BTreeMap<Timestamp, u64> = BTreeMap::new();
+        for interval in shown {
+            *samples.entry(whole(interval.start, source.period())).or_default() += of(interval).requests;
+        }
+        let periods = samples.into_iter().filter(|(_, samples)| *samples > 0);
+        let timing = |(start, samples)| Timing { start, seconds, samples };
+        Timed { periods: periods.map(timing).collect(), incomplete: None }
+    };
+    let from = asked.latency.from.as_ref().map(|source| side(source, |interval| interval.from));
+    LatencyData { fetched_at: now, to: side(&asked.latency.to, |interval| interval.to), from }
 }
 
 fn counted(errors: &Errors, shown: &[Interval], now: Timestamp) -> GateData {
@@ -229,6 +264,8 @@ fn counted(errors: &Errors, shown: &[Interval], now: Timestamp) -> GateData {
 fn shortest(shift: &Shift) -> SignedDuration {
     let sources = shift.plan.gates.iter().flat_map(|gate| match &gate.question {
         Question::Errors(errors) => [Some(&errors.error_rate.to), errors.error_rate.from.as_ref()],
+        Question::Latency(asked) => [Some(&asked.latency.to), asked.latency.from.as_ref()],
+        Question::Alarms(_) => [None, None],
     });
     let periods = sources.flatten().map(|source| source.period().as_secs().max(1));
     let common = periods.reduce(|one, other| {

@@ -20,7 +20,7 @@ impl Driver {
     /// Reads what all gates want, in one go. Afterwards every shift gets a round.
     pub(super) fn read_metrics(&mut self) {
         let now = self.context.clock.now();
-        let mut wanted = Wanted::new();
+        let mut wanted = Wanted::default();
         for place in self.places.values() {
             match place {
                 Place::Here { slot, .. } => want(&mut wanted, &slot.shift, now),

@@ -7,7 +7,6 @@
 
 use crossfade_core::{
     gate::{Answer, GateData},
-    plan::Question,
     shift::Shift,
 };
 
@@ -304,7 +303,7 @@ impl Sim {
         kept.to.incomplete.clone_from(&incomplete);
         kept.legacy.incomplete = incomplete;
         for gate in &shift.plan.gates {
-            let Question::Errors(errors) = &gate.question;
+            let Some(errors) = gate.errors() else { continue };
             let from = errors.error_rate.from.is_some().then(|| kept.legacy.clone());
             let data = Answer::Counts(GateData { fetched_at: clock, to: kept.to.clone(), from });
             match slot.seen.gates.get_mut(&gate.name) {

@@ -48,6 +48,8 @@ pub(crate) struct World {
     /// The first one.
     pub(crate) group: GroupKey,
     pub(crate) groups: Vec<GroupKey>,
+    /// Gates beside the one that asks for errors.
+    more: String,
     /// Of the daemons' configurations.
     pub(crate) accounts: Vec<&'static str>,
     running: BTreeMap<&'static str, Running>,
@@ -61,7 +63,8 @@ const ONLY: &str = "a";
 
 pub(crate) const SHIFT: &str = "www";
 
-fn plan(zones: &[ZoneId]) -> String {
+/// `more` are gates beside the one that asks for errors.
+fn plan(zones: &[ZoneId], more: &str) -> String {
     let records = |zone: &ZoneId| format!("{{ zone: {zone}, name: www.example.com, types: [A] }}");
     let records = zones.iter().map(records).collect::<Vec<_>>().join(", ");
     format!(
@@ -76,18 +79,27 @@ gates:
   - name: errors
     error_rate:
       to: {{ preset: custom, namespace: Test, errors: [Errors], requests: [Requests] }}
-"
+{more}"
     )
 }
 
 impl World {
     /// A zone with two weighted records, healthy metrics for a day, and a shift that was created but not started.
     pub(crate) async fn new() -> World {
-        World::with_zones(1).await
+        World::with(1, "").await
     }
 
     /// The same records in so many zones.
     pub(crate) async fn with_zones(count: usize) -> World {
+        World::with(count, "").await
+    }
+
+    /// With these gates beside the one that asks for errors.
+    pub(crate) async fn asking(more: &str) -> World {
+        World::with(1, more).await
+    }
+
+    async fn with(count: usize, more: &str) -> World {
         let clock = VirtualClock { began: Instant::now() };
         let zones = MemoryZones::new();
         let group = || {
@@ -107,6 +119,7 @@ impl World {
             clock,
             group: groups[0].clone(),
             groups,
+            more: more.to_owned(),
             accounts: vec!["default"],
             running: BTreeMap::new(),
             starts: 0,
@@ -119,7 +132,7 @@ impl World {
     /// A shift of all the groups.
     pub(crate) async fn create(&self) {
         let zones: Vec<ZoneId> = self.groups.iter().map(|group| group.zone.clone()).collect();
-        let parsed = parse(&plan(&zones), Format::Yaml).unwrap();
+        let parsed = parse(&plan(&zones, &self.more), Format::Yaml).unwrap();
         let (shift, events) = create(parsed, self.groups.clone(), &ada(), None, self.clock.now()).unwrap();
         self.store.create(&shift, &events, None).await.unwrap();
     }

@@ -1,6 +1,11 @@
 //! Shifts that go as they should, and people who change their minds.
 
-use crossfade_core::shift::{Cause, Command};
+use crossfade_core::{
+    gate::{AlarmQuery, AlarmState},
+    shift::{Cause, Command},
+};
+
+use crossfade_ports::Clock;
 
 use crate::harness::{World, is, observing};
 
@@ -70,4 +75,34 @@ async fn missing_metrics_hold_it() {
     assert_eq!(world.steps().await, [10.0]);
     world.metrics.outage(None);
     world.until("completed", is("completed")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_red_alarm_holds_it_before_the_first_step_and_takes_it_back_after() {
+    let mut world = World::asking("  - { name: alarms, alarms: { names: [latency, site] } }\n").await;
+    let set = |world: &World, name: &str, state| {
+        let query = AlarmQuery { region: None, name: name.to_owned() };
+        world.metrics.set_alarm(&query, state, world.clock.now());
+    };
+    set(&world, "latency", AlarmState::InsufficientData);
+    world.run().await;
+    world.ask(Command::Start).await;
+    let held = world.until("held", |shift| shift.holds.contains_key(&Cause::NoData)).await;
+    assert!(held.holds[&Cause::NoData].sentence.contains("there is no alarm site"), "{held:?}");
+
+    set(&world, "site", AlarmState::Alarm);
+    let held = world.until("held", |shift| shift.holds.contains_key(&Cause::Gate)).await;
+    assert_eq!(held.holds[&Cause::Gate].code, "red_before");
+    world.pass(30).await;
+    assert!(world.steps().await.is_empty());
+
+    set(&world, "site", AlarmState::Ok);
+    world.until("at 10 %", observing(10.0)).await;
+    world.pass(30).await;
+    assert_eq!(world.steps().await, [10.0], "an alarm without data does not pass");
+    set(&world, "latency", AlarmState::Ok);
+    world.until("at 50 %", observing(50.0)).await;
+    set(&world, "site", AlarmState::Alarm);
+    world.until("reverted", is("reverted")).await;
+    assert_eq!(world.weights(), (100, 0));
 }

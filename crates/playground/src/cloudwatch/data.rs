@@ -12,6 +12,8 @@ use crate::world::State;
 
 const MAX_DATAPOINTS: i64 = 100_800;
 const MAX_DATA: usize = 1_000;
+/// Metrics in one answer of ListMetrics.
+const LISTED: usize = 500;
 const MAX_VALUES: usize = 150;
 const MAX_DIMENSIONS: usize = 30;
 /// PutMetricData takes data from two weeks ago to two hours ahead.
@@ -117,6 +119,7 @@ pub(crate) fn list_metrics(state: &State, input: &Value) -> Result<Value, ApiErr
     let namespace = input.str_at("Namespace")?;
     let name = input.str_at("MetricName")?;
     let filters = input.list_at("Dimensions")?;
+    let skipped = input.str_at("NextToken")?.map(offset_of).transpose()?.unwrap_or(0);
     let mut metrics = Vec::new();
     for key in state.metrics.keys() {
         let mut fits = namespace.is_none_or(|wanted| wanted == key.namespace)
@@ -130,7 +133,10 @@ pub(crate) fn list_metrics(state: &State, input: &Value) -> Result<Value, ApiErr
             metrics.push(described(key));
         }
     }
-    Ok(Value::structure([("Metrics", Some(Value::List(metrics)))]))
+    let next = skipped + LISTED;
+    let token = (next < metrics.len()).then(|| Value::text(format!("playground-{next}")));
+    let page = metrics.into_iter().skip(skipped).take(LISTED).collect();
+    Ok(Value::structure([("Metrics", Some(Value::List(page))), ("NextToken", token)]))
 }
 
 /// The window of datapoints that this response may carry, over all series in their order.
@@ -255,7 +261,7 @@ fn message(code: &str, text: &str) -> Value {
     Value::structure([("Code", Some(Value::text(code))), ("Value", Some(Value::text(text)))])
 }
 
-fn offset_of(token: &str) -> Result<usize, ApiError> {
+pub(crate) fn offset_of(token: &str) -> Result<usize, ApiError> {
     token
         .strip_prefix("playground-")
         .and_then(|offset| offset.parse().ok())

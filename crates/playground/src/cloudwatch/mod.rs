@@ -13,7 +13,7 @@ mod query;
 mod server;
 mod value;
 
-pub(crate) use alarms::Alarms;
+pub(crate) use alarms::{Alarms, Kind as AlarmKind};
 pub(crate) use metrics::{Measurement, MetricKey, Metrics};
 #[cfg(test)]
 pub(crate) use metrics::{Query, Statistic};

@@ -78,6 +78,7 @@ fn perform(
         "GetMetricData" => data::get_metric_data(&state, input, fault),
         "ListMetrics" => data::list_metrics(&state, input),
         "PutMetricAlarm" => alarms::put_metric_alarm(&mut state, input),
+        "PutCompositeAlarm" => alarms::put_composite_alarm(&mut state, input),
         "SetAlarmState" => alarms::set_alarm_state(&mut state, input),
         "DescribeAlarms" => alarms::describe_alarms(&state, input),
         other => Err(ApiError::unknown_operation(other)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::World;
-use crate::cloudwatch::{Dimensions, Measurement, MetricKey};
+use crate::cloudwatch::{AlarmKind, Dimensions, Measurement, MetricKey};
 use crate::endpoint::{Endpoint, EndpointState, Observed};
 use crate::faults::Fault;
 use crate::traffic::{Traffic, TrafficState};
@@ -132,11 +132,20 @@ impl World {
         self.lock().metrics.set_delay(namespace, metric, delay);
     }
 
-    /// Sets an alarm's state (`OK`, `ALARM`, `INSUFFICIENT_DATA`), creating the alarm where there is none.
+    /// Sets an alarm's state (`OK`, `ALARM`, `INSUFFICIENT_DATA`), creating one on a metric where there is none.
     pub fn set_alarm(&self, name: &str, state: &str) {
+        self.turn_alarm(name, AlarmKind::Metric, state);
+    }
+
+    /// The same, creating a composite one where there is none.
+    pub fn set_composite_alarm(&self, name: &str, state: &str) {
+        self.turn_alarm(name, AlarmKind::Composite, state);
+    }
+
+    fn turn_alarm(&self, name: &str, kind: AlarmKind, state: &str) {
         let mut world = self.lock();
         let now = world.clock.unix();
-        world.alarms.set(name, state, "set in the playground", now);
+        world.alarms.set(name, kind, state, "set in the playground", now);
     }
 
     /// Arms a fault behind those already armed.

@@ -179,6 +179,43 @@ def check_metrics():
     assert metrics == [{"Namespace": "App", "MetricName": "Requests", "Dimensions": dimensions}], metrics
 
 
+def check_alarms():
+    rule = {"AlarmActions": [], "ActionsEnabled": False}
+    cloudwatch.put_metric_alarm(
+        AlarmName="latency", Namespace="App", MetricName="Latency", Statistic="Average", Period=60, EvaluationPeriods=3,
+        Threshold=0.8, ComparisonOperator="GreaterThanThreshold", **rule,
+    )
+    cloudwatch.put_composite_alarm(AlarmName="site", AlarmRule="ALARM(latency)", **rule)
+    metric = cloudwatch.describe_alarms()
+    assert [a["AlarmName"] for a in metric["MetricAlarms"]] == ["latency"] and not metric["CompositeAlarms"], metric
+    assert metric["MetricAlarms"][0]["StateValue"] == "INSUFFICIENT_DATA", metric
+    assert metric["MetricAlarms"][0]["Threshold"] == 0.8, metric
+
+    def read(names):
+        return cloudwatch.describe_alarms(AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+
+    both = read(["latency", "site", "unknown"])
+    assert [a["AlarmName"] for a in both["MetricAlarms"] + both["CompositeAlarms"]] == ["latency", "site"], both
+    assert both["CompositeAlarms"][0]["AlarmRule"] == "ALARM(latency)", both
+    cloudwatch.set_alarm_state(AlarmName="site", StateValue="ALARM", StateReason="a test")
+    first = read(["site"])["CompositeAlarms"][0]
+    assert first["StateValue"] == "ALARM" and first["StateReason"] == "a test", first
+    cloudwatch.set_alarm_state(AlarmName="site", StateValue="ALARM", StateReason="again")
+    again = read(["site"])["CompositeAlarms"][0]
+    assert again["StateTransitionedTimestamp"] == first["StateTransitionedTimestamp"] < again["StateUpdatedTimestamp"], again
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmTypes=["MetricAlarm", "CompositeAlarm"], PaginationConfig={"PageSize": 1}
+    )
+    assert [len(p["MetricAlarms"]) + len(p["CompositeAlarms"]) for p in pages] == [1, 1]
+    refused("ResourceNotFound", "none", lambda: cloudwatch.set_alarm_state(AlarmName="none", StateValue="OK", StateReason="x"))
+    refused("ValidationError", "StateValue", lambda: cloudwatch.set_alarm_state(AlarmName="site", StateValue="RED", StateReason="x"))
+    refused("ValidationError", "100", lambda: read([str(n) for n in range(101)]))
+    done = aws("cloudwatch", "describe-alarms", "--alarm-names", "latency", "site", "--alarm-types", "CompositeAlarm")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert not answer["MetricAlarms"] and answer["CompositeAlarms"][0]["StateValue"] == "ALARM", answer
+
+
 def aws(*arguments):
     command = [sys.executable, "-m", "awscli", "--endpoint-url", URL, "--output", "json", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -204,6 +241,7 @@ def main():
     check_changes(zone)
     check_paging(zone)
     check_metrics()
+    check_alarms()
     check_cli(zone)
     refused("HostedZoneNotEmpty", "non-required", lambda: route53.delete_hosted_zone(Id=zone))
     print("all checks passed")

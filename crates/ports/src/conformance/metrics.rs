@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use crossfade_core::gate::{MetricQuery, Point};
+use crossfade_core::gate::{AlarmQuery, AlarmReading, AlarmState, MetricQuery, Point, Statistic};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::metrics::{Metrics, Series};
@@ -21,8 +21,17 @@ pub trait MetricsWorld: Send + Sync {
     /// Adds one value of a metric, which can be read at once. The query's period does not matter.
     async fn put(&self, metric: &MetricQuery, at: Timestamp, value: f64);
 
+    /// Gives an alarm this state, making it where there is none: on a metric, or composite.
+    async fn set_alarm(&self, name: &str, kind: AlarmKind, state: AlarmState);
+
     /// From now on every reading meets this fault.
     async fn fault(&self, fault: Fault);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmKind {
+    Metric,
+    Composite,
 }
 
 /// What can happen to a reading.
@@ -56,6 +65,7 @@ macro_rules! metrics_suite {
             from_is_inclusive_and_to_is_exclusive,
             a_period_counts_where_it_begins,
             one_metric_is_read_by_two_periods,
+            every_statistic_is_of_the_values_of_a_period,
             namespace_and_dimensions_tell_metrics_apart,
             an_unknown_metric_is_empty_and_complete,
             nothing_asked_is_nothing_answered,
@@ -66,6 +76,13 @@ macro_rules! metrics_suite {
             a_throttled_reading_is_never_an_empty_series,
             partial_data_says_so,
             forbidden_data_says_so,
+            the_dimensions_of_a_name_are_known,
+            alarms_have_the_state_they_were_given,
+            an_unknown_alarm_is_known_to_be_none,
+            more_alarms_than_fit_into_a_request_are_all_read,
+            alarms_of_two_regions_are_both_read,
+            an_alarm_keeps_the_time_of_its_last_change,
+            an_alarm_that_cannot_be_read_is_never_unknown,
         }
     };
 }
@@ -115,6 +132,26 @@ pub async fn one_metric_is_read_by_two_periods(world: &impl MetricsWorld) {
     let expected =
         BTreeMap::from([(fine, complete(world, &each)), (coarse, complete(world, &[(0, 5.0), (300, 5.0)]))]);
     assert_eq!(answers, expected);
+}
+
+pub async fn every_statistic_is_of_the_values_of_a_period(world: &impl MetricsWorld) {
+    let sum = query("Latency", 60);
+    for (seconds, value) in (1..=50).map(|n| (n, f64::from(n))).chain([(61, 7.0)]) {
+        world.put(&sum, after(world, i64::from(seconds)), value).await;
+    }
+    let percentile = |text: &str| text.parse().map_or(Statistic::Sum, Statistic::Percentile);
+    for (statistic, first, second) in [
+        (Statistic::Sum, 1_275.0, 7.0),
+        (Statistic::Average, 25.5, 7.0),
+        (Statistic::SampleCount, 50.0, 1.0),
+        (percentile("p50"), 25.0, 7.0),
+        (percentile("p90"), 45.0, 7.0),
+        (percentile("p99.9"), 50.0, 7.0),
+    ] {
+        let query = MetricQuery { statistic, ..sum.clone() };
+        let series = read(world, &query, 0, 600).await;
+        assert_eq!(series, complete(world, &[(0, first), (60, second)]), "{statistic:?}");
+    }
 }
 
 pub async fn namespace_and_dimensions_tell_metrics_apart(world: &impl MetricsWorld) {
@@ -223,6 +260,109 @@ async fn not_complete(world: &impl MetricsWorld, fault: Fault) {
     }
 }
 
+pub async fn the_dimensions_of_a_name_are_known(world: &impl MetricsWorld) {
+    let sites = |name: &str| BTreeMap::from([("Site".to_owned(), name.to_owned())]);
+    let wanted: Vec<BTreeMap<String, String>> = (0..505).map(|n| sites(&format!("site-{n:03}"))).collect();
+    for dimensions in &wanted {
+        let put = MetricQuery { dimensions: dimensions.clone(), ..query("Requests", 60) };
+        world.put(&put, after(world, 60), 1.0).await;
+    }
+    let other = MetricQuery { dimensions: sites("other"), ..query("Errors", 60) };
+    world.put(&other, after(world, 60), 1.0).await;
+    let known = world.metrics().known(&query("Requests", 300)).await;
+    assert_eq!(known, Ok(wanted.into_iter().collect()));
+    assert_eq!(world.metrics().known(&query("NoSuchMetric", 60)).await, Ok(Default::default()));
+    world.fault(Fault::Outage).await;
+    assert!(world.metrics().known(&query("Requests", 60)).await.is_err());
+}
+
+pub async fn alarms_have_the_state_they_were_given(world: &impl MetricsWorld) {
+    for kind in [AlarmKind::Metric, AlarmKind::Composite] {
+        for state in [AlarmState::Ok, AlarmState::Alarm, AlarmState::InsufficientData] {
+            let name = format!("{kind:?} & {state:?}");
+            world.set_alarm(&name, kind, state).await;
+            assert_eq!(state_of(&alarm(world, &name).await), Some(state), "{name}");
+        }
+    }
+    assert!(world.metrics().alarms(&[]).await.is_empty());
+}
+
+pub async fn an_unknown_alarm_is_known_to_be_none(world: &impl MetricsWorld) {
+    world.set_alarm("latency", AlarmKind::Metric, AlarmState::Ok).await;
+    for name in ["Latency", "laten", "latency2"] {
+        assert_eq!(alarm(world, name).await, AlarmReading::NoSuchAlarm, "{name}");
+    }
+}
+
+/// CloudWatch takes a hundred names at once, and answers in pages of its own.
+pub async fn more_alarms_than_fit_into_a_request_are_all_read(world: &impl MetricsWorld) {
+    let queries: Vec<AlarmQuery> =
+        (0..205).map(|n| AlarmQuery { region: None, name: format!("alarm-{n}") }).collect();
+    let kind = |n: usize| if n.is_multiple_of(3) { AlarmKind::Composite } else { AlarmKind::Metric };
+    let state = |n: usize| if n.is_multiple_of(7) { AlarmState::Alarm } else { AlarmState::Ok };
+    for (n, query) in queries.iter().enumerate() {
+        world.set_alarm(&query.name, kind(n), state(n)).await;
+    }
+    let answers = world.metrics().alarms(&queries).await;
+    assert_eq!(answers.len(), queries.len());
+    for (n, query) in queries.iter().enumerate() {
+        assert_eq!(answers.get(query).and_then(state_of), Some(state(n)), "{query:?}");
+    }
+}
+
+pub async fn alarms_of_two_regions_are_both_read(world: &impl MetricsWorld) {
+    world.set_alarm("here", AlarmKind::Metric, AlarmState::Alarm).await;
+    let here = AlarmQuery { region: None, name: "here".to_owned() };
+    let there = AlarmQuery { region: Some("eu-west-1".to_owned()), name: "there".to_owned() };
+    let answers = world.metrics().alarms(&[here.clone(), there.clone(), here.clone()]).await;
+    assert_eq!(answers.len(), 2);
+    assert_eq!(answers.get(&here).and_then(state_of), Some(AlarmState::Alarm));
+    assert_eq!(answers.get(&there), Some(&AlarmReading::NoSuchAlarm));
+}
+
+/// That it was said again to be red does not make it red since then.
+pub async fn an_alarm_keeps_the_time_of_its_last_change(world: &impl MetricsWorld) {
+    let since = |reading| {
+        let AlarmReading::Found { since: Some(since), .. } = reading else {
+            panic!("{reading:?} has no time")
+        };
+        since
+    };
+    world.set_alarm("latency", AlarmKind::Metric, AlarmState::Alarm).await;
+    let first = since(alarm(world, "latency").await);
+    world.set_alarm("latency", AlarmKind::Metric, AlarmState::Alarm).await;
+    assert_eq!(since(alarm(world, "latency").await), first);
+    world.set_alarm("latency", AlarmKind::Metric, AlarmState::Ok).await;
+    assert!(since(alarm(world, "latency").await) >= first);
+}
+
+pub async fn an_alarm_that_cannot_be_read_is_never_unknown(world: &impl MetricsWorld) {
+    world.set_alarm("latency", AlarmKind::Metric, AlarmState::Ok).await;
+    world.fault(Fault::Outage).await;
+    for name in ["latency", "none"] {
+        let reading = alarm(world, name).await;
+        let AlarmReading::Unreadable(why) = &reading else {
+            panic!("an outage became {reading:?} for {name}")
+        };
+        assert!(!why.is_empty(), "it says why");
+    }
+}
+
+async fn alarm(world: &impl MetricsWorld, name: &str) -> AlarmReading {
+    let query = AlarmQuery { region: None, name: name.to_owned() };
+    match world.metrics().alarms(std::slice::from_ref(&query)).await.remove(&query) {
+        Some(reading) => reading,
+        None => panic!("there is no answer for {query:?}"),
+    }
+}
+
+fn state_of(reading: &AlarmReading) -> Option<AlarmState> {
+    match reading {
+        AlarmReading::Found { state, doubt: None, .. } => Some(*state),
+        AlarmReading::Found { .. } | AlarmReading::NoSuchAlarm | AlarmReading::Unreadable(_) => None,
+    }
+}
+
 async fn read(world: &impl MetricsWorld, query: &MetricQuery, from: i64, to: i64) -> Series {
     let mut answers =
         world.metrics().read(std::slice::from_ref(query), after(world, from), after(world, to)).await;
@@ -239,12 +379,13 @@ fn query(metric: &str, period_seconds: u32) -> MetricQuery {
         metric: metric.to_owned(),
         dimensions: BTreeMap::from([("Service".to_owned(), "www & more".to_owned())]),
         period_seconds,
+        statistic: Statistic::Sum,
     }
 }
 
 fn complete(world: &impl MetricsWorld, points: &[(i64, f64)]) -> Series {
     let points =
-        points.iter().map(|(seconds, sum)| Point { at: after(world, *seconds), sum: *sum }).collect();
+        points.iter().map(|(seconds, sum)| Point { at: after(world, *seconds), value: *sum }).collect();
     Series { points, incomplete: None }
 }
 

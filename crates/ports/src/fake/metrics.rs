@@ -1,15 +1,15 @@
-//! CloudWatch in memory: what was put can be read, summed by period.
+//! CloudWatch in memory: what was put can be read, a statistic a period; alarms have the state they were given.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
-use crossfade_core::gate::{MetricQuery, Point};
+use crossfade_core::gate::{AlarmQuery, AlarmReading, AlarmState, MetricQuery, Point, Statistic};
 use jiff::Timestamp;
 
-use crate::metrics::{Metrics, Series};
+use crate::metrics::{Dimensions, Metrics, Series};
 
 /// Clones share the same data.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct MemoryMetrics(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     values: BTreeMap<Counter, Vec<(Timestamp, f64)>>,
+    /// Each with the time of its last change.
+    alarms: BTreeMap<AlarmQuery, (AlarmState, Timestamp)>,
     outage: Option<String>,
     /// Counters that are not whole, and why.
     incomplete: BTreeMap<Counter, String>,
@@ -25,7 +27,7 @@ struct State {
     queries: u64,
 }
 
-/// A metric, whatever the period it is read by.
+/// A metric, whatever the period and the statistic it is read by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Counter {
     region: Option<String>,
@@ -63,6 +65,13 @@ impl MemoryMetrics {
         self.lock().values.remove(&Counter::of(metric));
     }
 
+    /// Gives the alarm this state, making it where there is none. The time counts if the state is another than before.
+    pub fn set_alarm(&self, alarm: &AlarmQuery, state: AlarmState, at: Timestamp) {
+        let mut inner = self.lock();
+        let known = inner.alarms.get(alarm).filter(|(before, _)| *before == state).map(|(_, since)| *since);
+        inner.alarms.insert(alarm.clone(), (state, known.unwrap_or(at)));
+    }
+
     /// Until `None`, nothing can be read, for this reason.
     pub fn outage(&self, why: Option<&str>) {
         self.lock().outage = why.map(str::to_owned);
@@ -77,7 +86,7 @@ impl MemoryMetrics {
         };
     }
 
-    /// How often `read` was called.
+    /// How often `read` and `alarms` were called.
     pub fn calls(&self) -> u64 {
         self.lock().calls
     }
@@ -109,19 +118,37 @@ impl State {
             return Series { points: Vec::new(), incomplete: Some(why.clone()) };
         }
         let counter = Counter::of(query);
-        let mut sums: BTreeMap<Timestamp, f64> = BTreeMap::new();
+        let mut values: BTreeMap<Timestamp, Vec<f64>> = BTreeMap::new();
         for (at, value) in self.values.get(&counter).into_iter().flatten() {
             let start = Timestamp::from_second(period_of(*at, i64::from(query.period_seconds.max(1))));
             if let Ok(start) = start
                 && start >= from
                 && start < to
             {
-                *sums.entry(start).or_default() += value;
+                values.entry(start).or_default().push(*value);
             }
         }
         Series {
-            points: sums.into_iter().map(|(at, sum)| Point { at, sum }).collect(),
+            points: values
+                .into_iter()
+                .map(|(at, values)| Point { at, value: statistic(query.statistic, values) })
+                .collect(),
             incomplete: self.incomplete.get(&counter).cloned(),
+        }
+    }
+}
+
+/// Of at least one value. A percentile is the nearest rank's.
+fn statistic(of: Statistic, mut values: Vec<f64>) -> f64 {
+    let (count, sum) = (values.len(), values.iter().sum::<f64>());
+    match of {
+        Statistic::Sum => sum,
+        Statistic::Average => sum / count as f64,
+        Statistic::SampleCount => count as f64,
+        Statistic::Percentile(percentile) => {
+            values.sort_by(f64::total_cmp);
+            let rank = (percentile.ratio() * count as f64).ceil() as usize;
+            values.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
         }
     }
 }
@@ -143,5 +170,31 @@ impl Metrics for MemoryMetrics {
         state.calls += 1;
         state.queries += u64::try_from(queries.len()).unwrap_or(u64::MAX);
         queries.iter().map(|query| (query.clone(), state.series(query, from, to))).collect()
+    }
+
+    async fn known(&self, query: &MetricQuery) -> Result<BTreeSet<Dimensions>, String> {
+        let state = self.lock();
+        if let Some(why) = &state.outage {
+            return Err(why.clone());
+        }
+        let wanted = Counter { dimensions: Dimensions::new(), ..Counter::of(query) };
+        let alike = state
+            .values
+            .keys()
+            .filter(|counter| wanted == Counter { dimensions: Dimensions::new(), ..(*counter).clone() });
+        Ok(alike.map(|counter| counter.dimensions.clone()).collect())
+    }
+
+    async fn alarms(&self, queries: &[AlarmQuery]) -> BTreeMap<AlarmQuery, AlarmReading> {
+        let mut state = self.lock();
+        state.calls += 1;
+        let read = |query: &AlarmQuery| match (&state.outage, state.alarms.get(query)) {
+            (Some(why), _) => AlarmReading::Unreadable(why.clone()),
+            (None, Some((state, since))) => {
+                AlarmReading::Found { state: *state, since: Some(*since), reason: None, doubt: None }
+            }
+            (None, None) => AlarmReading::NoSuchAlarm,
+        };
+        queries.iter().map(|query| (query.clone(), read(query))).collect()
     }
 }

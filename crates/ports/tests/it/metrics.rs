@@ -1,10 +1,10 @@
 //! `MemoryMetrics` passes the suite.
 
 use async_trait::async_trait;
-use crossfade_core::gate::MetricQuery;
+use crossfade_core::gate::{AlarmQuery, AlarmState, MetricQuery};
 use crossfade_ports::{
     Metrics,
-    conformance::metrics::{Fault, MetricsWorld},
+    conformance::metrics::{AlarmKind, Fault, MetricsWorld},
     fake::metrics::MemoryMetrics,
 };
 use jiff::Timestamp;
@@ -30,6 +30,11 @@ impl MetricsWorld for World {
 
     async fn put(&self, metric: &MetricQuery, at: Timestamp, value: f64) {
         self.0.put(metric, at, value);
+    }
+
+    async fn set_alarm(&self, name: &str, _: AlarmKind, state: AlarmState) {
+        let query = AlarmQuery { region: None, name: name.to_owned() };
+        self.0.set_alarm(&query, state, self.base());
     }
 
     async fn fault(&self, fault: Fault) {

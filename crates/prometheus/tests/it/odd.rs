@@ -16,7 +16,7 @@ async fn answering(status: u16, body: &'static str) -> Result<Vec<f64>, String> 
     let (from, to) = (Timestamp::from_second(0).unwrap(), Timestamp::from_second(300).unwrap());
     let points = server.range("a", SignedDuration::from_mins(1), from, to).await;
     served.abort();
-    points.map(|points| points.into_iter().map(|point| point.sum).collect())
+    points.map(|points| points.into_iter().map(|point| point.value).collect())
 }
 
 #[tokio::test]

@@ -113,8 +113,8 @@ async fn counters_are_summed_up_period_by_period() {
     let restart = ends() - SignedDuration::from_mins(MINUTES / 2 + 1);
     let around = |point: &&Point| (point.at.as_second() - restart.as_second()).abs() > 60;
     // Two instances with 400 a minute; a restarted counter is no negative count.
-    assert!(requests.iter().filter(around).all(|point| (point.sum - 800.0).abs() < 1.0), "{requests:?}");
-    assert!(requests.iter().all(|point| point.sum > 0.0));
+    assert!(requests.iter().filter(around).all(|point| (point.value - 800.0).abs() < 1.0), "{requests:?}");
+    assert!(requests.iter().all(|point| point.value > 0.0));
 
     let errors = read("errors_total").await.unwrap();
     assert!(errors.len() < requests.len() && errors.first().unwrap().at >= restart, "{errors:?}");

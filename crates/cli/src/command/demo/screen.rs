@@ -11,7 +11,7 @@ use crossfade_api::types::Shift;
 use crossfade_core::{
     Share,
     event::Event,
-    gate::{Counts, Numbers},
+    gate::{Counts, GateReport},
     report::told,
     shift::Stage,
 };
@@ -192,9 +192,9 @@ fn errors(shift: &Shift) -> String {
         0 => "no requests".to_owned(),
         requests => format!("{:.1} % of {requests}", 100.0 * counts.errors as f64 / requests as f64),
     };
-    match shift.gates.first().map(|gate| &gate.numbers) {
+    match shift.gates.iter().find_map(GateReport::errors) {
         None => "unknown".to_owned(),
-        Some(Numbers::Errors(numbers)) => {
+        Some(numbers) => {
             let from = numbers.recent_from.map_or_else(|| "unknown".to_owned(), rate);
             format!("legacy {from}, cloud {}", rate(numbers.recent))
         }

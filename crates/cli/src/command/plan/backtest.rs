@@ -153,7 +153,8 @@ async fn test(
         Some(source) => ("from", source),
         None => ("to", &errors.error_rate.to),
     };
-    let gates = plan.gates.iter().filter(|gate| !gate.observe_only).count();
+    let shares = |gate: &&Gate| !gate.observe_only && gate.errors().is_some();
+    let gates = plan.gates.iter().filter(shares).count();
     let config = gate::config(errors, Standing { gates, ..Standing::default() });
     let record = fetched(&gate.name, side, source, metrics, from, to).await?;
     let record = whole(&record, &config);

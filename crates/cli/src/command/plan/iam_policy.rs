@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crossfade_core::{RecordName, RecordType, plan::Plan};
+use crossfade_core::{
+    RecordName, RecordType,
+    plan::{Plan, Question},
+};
 use serde_json::{Value, json};
 
 /// The policy as AWS takes it.
@@ -36,13 +39,22 @@ pub(super) fn policy(plan: &Plan) -> Value {
     statements.push(json!({
         "Sid": "Follow", "Effect": "Allow", "Action": "route53:GetChange", "Resource": "arn:aws:route53:::change/*",
     }));
-    // Neither of these can be narrowed to a resource.
-    let mut unscoped = vec!["cloudwatch:GetMetricData"];
+    // None of these can be narrowed to a resource, or, as with composite alarms, only by leaving some out.
+    let mut unscoped: BTreeSet<&str> =
+        plan.gates.iter().flat_map(|gate| reads(&gate.question)).copied().collect();
     if plan.records.iter().any(|records| !is_id(&records.zone)) {
-        unscoped.push("route53:ListHostedZonesByName");
+        unscoped.insert("route53:ListHostedZonesByName");
     }
     statements.push(json!({ "Sid": "Look", "Effect": "Allow", "Action": unscoped, "Resource": "*" }));
     json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// What a gate reads of CloudWatch; what a preview looks for besides, where it finds nothing.
+fn reads(question: &Question) -> &'static [&'static str] {
+    match question {
+        Question::Errors(_) | Question::Latency(_) => &["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"],
+        Question::Alarms(_) => &["cloudwatch:DescribeAlarms"],
+    }
 }
 
 type Zones<'a> = BTreeMap<&'a str, (BTreeSet<String>, BTreeSet<&'static str>)>;
@@ -113,7 +125,10 @@ mod tests {
         );
         assert_eq!(
             of("Look")["Action"],
-            json!(["cloudwatch:GetMetricData", "route53:ListHostedZonesByName"])
+            json!(["cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "route53:ListHostedZonesByName"])
         );
+        let alarms = text.to_owned() + "- { name: alarms, alarms: { names: [latency] } }\n";
+        let actions = super::policy(&parse(&alarms, Format::Yaml).unwrap())["Statement"][5]["Action"].clone();
+        assert!(actions.as_array().unwrap().contains(&json!("cloudwatch:DescribeAlarms")), "{actions}");
     }
 }

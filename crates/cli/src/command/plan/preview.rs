@@ -8,7 +8,7 @@ use crossfade_core::{
     preview::{GroupPreview, Preview, StepPreview, preview, resolve},
     record::Zone,
 };
-use crossfade_ports::Zones;
+use crossfade_ports::{Clock, SystemClock, Zones, doubts};
 
 use super::{PreviewArgs, wrong};
 use crate::{
@@ -60,7 +60,14 @@ async fn from_aws(
         names.entry(group.zone.clone()).or_default().extend([group.name.clone(), group.name.fence()]);
     }
     let listed = listed(zones, names).await?;
-    Ok(preview(plan, &groups, &listed, None))
+    let clock = SystemClock;
+    Ok(match preview(plan, &groups, &listed, None) {
+        Ok(mut preview) => {
+            preview.warnings.extend(doubts(plan, account.metrics.as_ref(), clock.now()).await);
+            Ok(preview)
+        }
+        Err(mistakes) => Err(mistakes),
+    })
 }
 
 async fn listed(

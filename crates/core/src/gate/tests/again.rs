@@ -125,7 +125,7 @@ proptest! {
             let (kept, plain) = (data(to.series.clone(), from.series.clone()), data(plain(&to), plain(&from)));
             prop_assert_eq!(&kept, &plain);
             let gate = gate();
-            let Question::Errors(errors) = &gate.question;
+            let Question::Errors(errors) = &gate.question else { panic!("{gate:?}") };
             let observed = observed_share(errors, &plain, standing, now);
             let (kept, plain) = (Answer::Counts(kept), Answer::Counts(plain));
             let pure = (judge(&gate, Some(&plain), standing, now), observed);

@@ -234,6 +234,7 @@ proptest! {
         };
         data.to.incomplete = (!complete).then(|| "?".to_owned());
         let standing = Standing {
+            began_at: None,
             moved_at: Some(ago(20)),
             settled_at: Some(ago(15)),
             share: Share::from_percent(f64::from(share)).unwrap(),
@@ -293,6 +294,7 @@ proptest! {
                 from: Some(Fetched { periods: legacy.collect(), incomplete: None }),
             };
             let standing = Standing {
+            began_at: None,
                 moved_at: Some(start(35)),
                 settled_at: Some(start(30)),
                 waits_until: waited.then_some(now),

@@ -291,10 +291,6 @@ impl<'a> Table<'a> {
         self.get(key).map(|value| read(&value)).transpose()
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|entry| entry.key == key)
-    }
-
     pub(super) fn get(&self, key: &str) -> Option<Cursor<'a>> {
         debug_assert!(self.keys.known.contains(&key), "{key} would be refused as unknown");
         self.entries.iter().find(|entry| entry.key == key).map(|entry| self.at.child(key, &entry.node))

@@ -178,11 +178,11 @@ fn patient(ramp: Ramp, at: &Cursor<'_>, steps: &[(Step, Cursor<'_>)]) -> Read<Ra
 
 pub(super) fn schedule(at: &Cursor<'_>) -> Read<Schedule> {
     let table = at.table(&SCHEDULE)?;
-    Ok(Schedule { start: table.optional("start", start)? })
+    Ok(Schedule { start: table.optional("start", instant)? })
 }
 
 /// RFC 9557, or RFC 3339 with an offset.
-fn start(at: &Cursor<'_>) -> Read<Zoned> {
+pub(super) fn instant(at: &Cursor<'_>) -> Read<Zoned> {
     let text = at.text()?;
     let pieces = Pieces::parse(&text)
         .map_err(|_| at.refuse(format!("{} is not a point in time", quote(&text)), NOT_A_TIME))?;

@@ -18,8 +18,17 @@ fn the_keys_are_the_parsers() {
         ("/$defs/Schedule", &SCHEDULE),
         ("/$defs/ErrorRate", &ERROR_RATE),
         ("/$defs/ToleratedIncrease", &INCREASE),
+        ("/$defs/NamedAlarms", &NAMED_ALARMS),
+        ("/$defs/Acknowledgement", &ACKNOWLEDGEMENT),
+        ("/$defs/LatencySides", &SIDES),
+        ("/$defs/SlowerBy", &SLOWER),
         ("/$defs/Source/oneOf/0", &ALB),
-        ("/$defs/Source/oneOf/1", &CUSTOM),
+        ("/$defs/Source/oneOf/1", &NLB),
+        ("/$defs/Source/oneOf/2", &CLASSIC_ELB),
+        ("/$defs/Source/oneOf/3", &CLOUDFRONT),
+        ("/$defs/Source/oneOf/4", &API_REST),
+        ("/$defs/Source/oneOf/5", &API_HTTP),
+        ("/$defs/Source/oneOf/6", &CUSTOM),
     ] {
         let table = schema.pointer(pointer).unwrap();
         assert_eq!(keys_of(table), in_parser(keys), "{pointer}");
@@ -27,8 +36,7 @@ fn the_keys_are_the_parsers() {
     }
     // What all gates have, and what those of a kind have.
     let gate = &schema["$defs"]["Gate"];
-    let kinds = [("Errors", &ERRORS)].to_vec();
-    for (kind, keys) in kinds {
+    for (kind, keys) in [("Errors", &ERRORS), ("Alarms", &ALARMS), ("Latency", &LATENCY)] {
         let both: BTreeSet<&str> = keys_of(gate).union(&keys_of(&schema["$defs"][kind])).copied().collect();
         assert_eq!(both, in_parser(keys), "{kind}");
     }
@@ -95,6 +103,12 @@ fn both_take_and_refuse_the_same() {
         ("/gates/0/observe_only", json!(false), true),
         ("/gates/0/observe_only", json!("no"), false),
         ("/gates/0/alarm", json!(true), false),
+        ("/gates/1/alarms/names", json!([]), false),
+        ("/gates/1/alarms/names", json!("www"), false),
+        ("/gates/1/alarms/acknowledged", json!([]), true),
+        ("/gates/1/alarms/acknowledged/0/until", json!(null), false),
+        ("/gates/1/alarms/acknowledged/0/by", json!("ada"), false),
+        ("/gates/1/max_error_rate", json!("1%"), false),
         ("/gates/0/error_rate/to/preset", json!("nlb"), false),
         ("/gates/0/error_rate/to/namespace", json!("X"), false),
         ("/gates/0/error_rate/to/load_balancer", json!("cloud"), false),
@@ -176,6 +190,11 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^app/[A-Za-z0-9-]+/[A-Za-z0-9-]+$" => {
             matches!(text.split('/').collect::<Vec<_>>().as_slice(), ["app", name, id] if part(name) && part(id))
         }
+        "^net/[A-Za-z0-9-]+/[A-Za-z0-9-]+$" => {
+            matches!(text.split('/').collect::<Vec<_>>().as_slice(), ["net", name, id] if part(name) && part(id))
+        }
+        "^[A-Z0-9]+$" => part(text) && text == text.to_uppercase() && !text.contains('-'),
+        r"^p[5-9][0-9](\.[0-9])?$" => text.parse::<crate::plan::Percentile>().is_ok(),
         r"^\s*[0-9]+(\.[0-9]+)?\s*%$" => text.parse::<crate::plan::Percent>().is_ok(),
         other => panic!("the schema uses the pattern {other}"),
     }
