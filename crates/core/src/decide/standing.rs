@@ -17,9 +17,10 @@ use super::Observation;
 
 pub(super) fn standing(shift: &Shift, seen: &Observation, now: Timestamp) -> Standing {
     let given = given(&shift.plan, shift.set_weights().values());
+    let moves = !is_at_nothing(shift, seen, now);
     Standing {
-        moved_at: judged_since(shift).filter(|_| !is_at_nothing(shift, seen, now)),
-        began_at: shift.moved_at,
+        moved_at: judged_since(shift).filter(|_| moves),
+        began_at: shift.moved_at.filter(|_| moves),
         settled_at: shift.settled_at,
         share: given.map_or(shift.landed, |(_, most)| most),
         share_least: given.filter(|(least, most)| least < most).map(|(least, _)| least),
