@@ -17,7 +17,7 @@ use std::{
 };
 
 use crossfade_aws::AccountConfig;
-use crossfade_engine::Settings;
+use crossfade_engine::{LEASE_MIN, Settings};
 
 pub use self::shown::redacted;
 use self::{layers::Layers, reader::Reader};
@@ -163,6 +163,7 @@ impl Config {
                 read_back_every: reader.span("engine.read_back_every", engine.read_back_every),
                 propagation: reader.span("engine.propagation", engine.propagation),
                 requests_per_second: reader.count("engine.requests_per_second", engine.requests_per_second),
+                lease: reader.span("engine.lease", engine.lease),
             },
             auth: Auth { tokens: reader.texts("auth.tokens", auth.tokens) },
         }
@@ -170,6 +171,13 @@ impl Config {
 
     /// What no single value can be blamed for.
     fn check(&self, reader: &mut Reader) {
+        if self.engine.lease < LEASE_MIN {
+            reader.refuse(
+                "engine.lease",
+                "shorter than 3s, a lease is lost to the first answer that is late",
+                "the default is 15s; shorter means that a lost replica is replaced sooner",
+            );
+        }
         if !self.auth.tokens.is_empty() {
             reader.refuse(
                 "auth.tokens",

@@ -24,7 +24,7 @@ use crate::{
     Engine,
     budget::Budgets,
     evidence::{Evidence, Wanted, want},
-    lease::{Holding, Holdings, Keeper},
+    lease::{Holding, Holdings, Keeper, Terms},
     round::Context,
     slot::Slot,
 };
@@ -37,7 +37,8 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
     let names = accounts.names().into_iter().map(str::to_owned).collect();
     let me = Replica { id: replica, accounts: names };
     let worked_on = watch::Sender::default();
-    let keeper = Keeper::new(store.clone(), clock.clone(), vitals.clone(), me, worked_on.subscribe());
+    let terms = Terms::new(settings.lease);
+    let keeper = Keeper::new(store.clone(), clock.clone(), vitals.clone(), me, terms, worked_on.subscribe());
     let (held, nudge) = (keeper.holdings(), keeper.nudge());
     let budgets = Budgets::new(accounts.names(), settings.requests_per_second);
     let evidence = Evidence::default();

@@ -6,11 +6,11 @@
 //! for the account's shifts. Any replica takes people's commands: they are commits like any other, and the holder sees
 //! them at its next look at the store, which a poke may hasten.
 //!
-//! **Holding.** A lease lasts [`TTL`] by the database's clock and is renewed every [`RENEW_EVERY`]. Its holder trusts
-//! it for [`DOUBT`] less, counted on its own monotonic clock from the *start* of the attempt that was answered: so its
-//! trust ends before the lease does, however long the answer took and whatever wall clocks say. A process that was
-//! stopped for a while finds its trust gone when it goes on. Doubt is enough: nobody asks why a renewal was not
-//! answered.
+//! **Holding.** A lease lasts for [`Terms::lease`] by the database's clock and is renewed after a third of that. Its
+//! holder trusts it for a fifth less, counted on its own monotonic clock from the *start* of the attempt that was
+//! answered: so its trust ends before the lease does, however long the answer took and whatever wall clocks say. A
+//! process that was stopped for a while finds its trust gone when it goes on. Doubt is enough: nobody asks why a
+//! renewal was not answered.
 //!
 //! **Commits** name the lease, and the database refuses them once it is lost, whatever the holder believes.
 //!
@@ -37,9 +37,9 @@
 //!
 //! **Sharing out.** Replicas say in the store that they are there, and for which accounts.
 //!
-//! - A free account is taken at once by who holds least. Others wait a second for each replica that holds less, so
+//! - A free account is taken at once by who holds least. Others wait a look for each replica that holds less, so
 //!   that one which is hung does not keep an account from being worked on.
-//! - Who holds two more than somebody who could have one gives one up, each second, and leaves it alone for a while.
+//! - Who holds two more than somebody who could have one gives one up, each look, and leaves it alone for a while.
 //!   So shares come to differ by one at most, and nothing is handed to and fro. If nobody takes it, it is taken back
 //!   and kept.
 //! - An account of active shifts that is in nobody's configuration is taken by anybody, to say so; it is given up for
@@ -49,6 +49,7 @@
 
 mod keeper;
 mod roster;
+mod terms;
 
 use std::{
     collections::BTreeMap,
@@ -56,7 +57,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use crossfade_ports::store::Lease;
@@ -66,17 +66,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::keeper::Keeper;
-
-/// How long a lost replica's accounts wait for another one: shorter than a step is observed, longer than a database
-/// takes to fail over its connections or a garbage-collected host to come back.
-pub(crate) const TTL: Duration = Duration::from_secs(15);
-
-/// Two renewals may be lost, and the third still comes in time.
-const RENEW_EVERY: Duration = Duration::from_secs(5);
-
-/// How much of the lease is not trusted: more than two clocks can drift apart in it, or a scheduler can delay a check.
-const DOUBT: Duration = Duration::from_secs(3);
+pub(crate) use self::{keeper::Keeper, terms::Terms};
 
 /// No start of an engine comes near this. A fence that says more was not written by one.
 const EPOCH_MAX: u64 = 1 << 53;
@@ -88,6 +78,7 @@ pub(crate) type Holdings = BTreeMap<String, Arc<Holding>>;
 #[derive(Debug)]
 pub(crate) struct Holding {
     pub(crate) lease: Lease,
+    terms: Terms,
     /// The start of the last attempt that was answered.
     renewed_at: Mutex<Instant>,
     over: CancellationToken,
@@ -98,8 +89,9 @@ pub(crate) struct Holding {
 }
 
 impl Holding {
-    pub(crate) fn new(lease: Lease, attempted_at: Instant, nudge: Arc<Notify>) -> Holding {
+    pub(crate) fn new(lease: Lease, terms: Terms, attempted_at: Instant, nudge: Arc<Notify>) -> Holding {
         Holding {
+            terms,
             renewed_at: Mutex::new(attempted_at),
             over: CancellationToken::new(),
             // A database that has lost this lease may give its epoch again, but not to the same replica.
@@ -120,7 +112,7 @@ impl Holding {
     }
 
     pub(crate) fn trusted_until(&self) -> Instant {
-        self.renewed_at() + (TTL - DOUBT)
+        self.renewed_at() + self.terms.trusted()
     }
 
     /// Returns when it is no longer trusted.
@@ -165,7 +157,7 @@ impl Holding {
     }
 
     fn renewal_is_due(&self) -> bool {
-        self.renewed_at().elapsed() >= RENEW_EVERY
+        self.renewed_at().elapsed() >= self.terms.renew_every()
     }
 
     fn renewed_at(&self) -> Instant {

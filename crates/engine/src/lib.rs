@@ -47,7 +47,12 @@ pub struct Settings {
     pub propagation: Duration,
     /// Route 53 requests a second and account, for everything but reverts.
     pub requests_per_second: u32,
+    /// How long a lost replica's accounts wait for another one; at least [`LEASE_MIN`].
+    pub lease: Duration,
 }
+
+/// A lease is renewed three times, each with time for an answer: below this, a busy machine loses its own.
+pub const LEASE_MIN: Duration = Duration::from_secs(3);
 
 impl Default for Settings {
     fn default() -> Self {
@@ -61,6 +66,9 @@ impl Default for Settings {
             // Half of what an account has; the rest is for reverts and for whoever else uses the account.
             // <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/throttling-api-requests.html>
             requests_per_second: 5,
+            // Shorter than a step is observed, longer than a database takes to fail over its connections or a
+            // garbage-collected host to come back.
+            lease: Duration::from_secs(15),
         }
     }
 }

@@ -8,13 +8,14 @@
 use std::{
     env,
     io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -27,12 +28,25 @@ const SUPERVISOR: &str = include_str!("testing/supervisor.sh");
 /// Migrated once, and copied for every test.
 const TEMPLATE: &str = "crossfade_template";
 
+const POLL: Duration = Duration::from_millis(50);
+
 #[derive(Debug)]
 pub struct Server {
     port: u16,
     supervisor: Mutex<Supervisor>,
     template: OnceCell<()>,
     databases: AtomicU32,
+}
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Connections are ended, and everything is written out.
+    Fast,
+    /// Recovers at the next start.
+    Immediate,
+    /// By SIGKILL to its first process; the others notice.
+    Killed,
 }
 
 #[derive(Debug)]
@@ -55,6 +69,15 @@ impl Server {
     /// Panics where PostgreSQL is not installed and the environment has `CI` or `REQUIRE_PG`: there, a test that is
     /// skipped is a test that is missing.
     pub fn start() -> Option<Server> {
+        Server::start_following(None)
+    }
+
+    /// A standby of this server, which follows it by streaming replication and answers reads.
+    pub fn standby(&self) -> Server {
+        Server::start_following(Some(self.port)).unwrap()
+    }
+
+    fn start_following(primary: Option<u16>) -> Option<Server> {
         let Some(programs) = programs() else {
             let missing =
                 "PostgreSQL is not installed: `apt-get install postgresql`, or put initdb in the PATH";
@@ -68,7 +91,7 @@ impl Server {
         let mut process = Command::new("sh")
             .args(["-c", SUPERVISOR, "supervisor"])
             .args([&programs, &folder])
-            .arg(port.to_string())
+            .args([Some(port), primary].into_iter().flatten().map(|port| port.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -96,13 +119,56 @@ impl Server {
         self.create_database("").await
     }
 
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
+    }
+
     /// At once, as in a crash; connections break.
     pub fn stop(&self) {
-        self.tell("stop", "stopped");
+        self.stop_by(Stop::Immediate);
+    }
+
+    pub fn stop_by(&self, how: Stop) {
+        let signal = match how {
+            Stop::Fast => "INT",
+            Stop::Immediate => "QUIT",
+            Stop::Killed => "KILL",
+        };
+        self.tell(&format!("stop {signal}"), "stopped");
     }
 
     pub fn restart(&self) {
         self.tell("start", "started");
+    }
+
+    /// Returns when the standby has everything that this server has committed.
+    pub async fn awaits(&self, standby: &Server) {
+        let written = self.ask("SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint").await;
+        let replayed = "SELECT coalesce(pg_last_wal_replay_lsn() - '0/0'::pg_lsn, 0)::bigint";
+        while standby.ask(replayed).await < written {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// A standby gets nothing any more of what its primary commits from now on.
+    pub async fn fall_behind(&self) {
+        self.execute("ALTER SYSTEM SET primary_conninfo = ''").await;
+        self.execute("SELECT pg_reload_conf()").await;
+        while self.ask("SELECT count(*) FROM pg_stat_wal_receiver").await > 0 {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// A standby becomes a primary, with what it has.
+    pub async fn promote(&self) {
+        self.execute("SELECT pg_promote()").await;
+    }
+
+    async fn ask(&self, sql: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.unwrap();
+        let answer = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        answer
     }
 
     async fn make_template(&self) {
@@ -145,7 +211,9 @@ impl Drop for Server {
 /// The folder of PostgreSQL's programs, of the newest version there is. Debian keeps it out of the PATH.
 fn programs() -> Option<PathBuf> {
     let has_all = |folder: &PathBuf| {
-        ["initdb", "postgres", "pg_isready"].iter().all(|program| folder.join(program).is_file())
+        ["initdb", "postgres", "pg_isready", "pg_basebackup"]
+            .iter()
+            .all(|program| folder.join(program).is_file())
     };
     let version = |folder: &PathBuf| folder.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
     let installed = std::fs::read_dir("/usr/lib/postgresql").ok();

@@ -13,7 +13,8 @@ impl Config {
         let Config { server, store, accounts, engine, auth } = self;
         let Server { listen } = server;
         let Store { url, listen_url } = store;
-        let Settings { poll, metrics_every, read_back_every, propagation, requests_per_second } = engine;
+        let Settings { poll, metrics_every, read_back_every, propagation, requests_per_second, lease } =
+            engine;
         let Auth { tokens } = auth;
         let mut entries = vec![
             ("server.listen".to_owned(), quoted(&listen.to_string())),
@@ -49,6 +50,7 @@ impl Config {
             ("engine.read_back_every".to_owned(), span(read_back_every)),
             ("engine.propagation".to_owned(), span(propagation)),
             ("engine.requests_per_second".to_owned(), requests_per_second.to_string()),
+            ("engine.lease".to_owned(), span(lease)),
             ("auth.tokens".to_owned(), format!("[{}]", vec!["\"***\""; tokens.len()].join(", "))),
         ]);
         entries

@@ -2,6 +2,8 @@
 
 mod backend;
 mod daemon;
+mod proxy;
+mod replica;
 mod story;
 mod world;
 
@@ -14,13 +16,15 @@ use std::{
 pub(crate) use self::{
     backend::{Backend, on_each_store},
     daemon::Process,
-    story::assert_told,
+    proxy::Proxy,
+    replica::Replica,
+    story::{assert_fences_rise, assert_told, assert_told_by_several},
     world::World,
 };
 
 /// How long anything is waited for. Far above what it takes, because a test that fails on a busy machine tells nothing.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(300);
-const POLL: Duration = Duration::from_millis(100);
+pub(crate) const POLL: Duration = Duration::from_millis(100);
 
 /// What a command said, and how it ended.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod harness;
 mod house;
 mod plans;
 mod shifts;
+mod two_daemons;
 mod verbs;
 mod wire;
 mod zones;

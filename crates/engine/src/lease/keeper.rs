@@ -20,29 +20,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Holding, Holdings, RENEW_EVERY, TTL, roster::Roster};
-
-/// How often it is looked for free accounts: what was released does not wait for longer.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How long a replica counts as present. Less than a lease by more than the time between two renewals, so that a lost
-/// replica's leases never run out before its presence does, and nobody gives up an account for it.
-const PRESENT: Duration = Duration::from_secs(9);
-
-/// How long what was given up is left to others: they look every second.
-const LEFT_TO_OTHERS: Duration = Duration::from_secs(3);
+use super::{Holding, Holdings, Terms, roster::Roster};
 
 /// After nobody took what was given up, nothing is given up for so long: whoever should have is not well.
 const KEPT_AFTERWARDS: Duration = Duration::from_secs(60);
-
-/// An answer that takes longer comes too late for two further attempts within the time of trust.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
 pub(crate) struct Keeper {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     vitals: Vitals,
     me: Replica,
+    terms: Terms,
     held: Holdings,
     published: watch::Sender<Holdings>,
     /// The accounts of active shifts.
@@ -74,6 +62,7 @@ impl Keeper {
         clock: Arc<dyn Clock>,
         vitals: Vitals,
         me: Replica,
+        terms: Terms,
         worked_on: watch::Receiver<BTreeSet<String>>,
     ) -> Keeper {
         Keeper {
@@ -81,6 +70,7 @@ impl Keeper {
             clock,
             vitals,
             me,
+            terms,
             held: Holdings::new(),
             published: watch::Sender::default(),
             worked_on,
@@ -172,7 +162,7 @@ impl Keeper {
     async fn renew(&self, holding: &Holding) -> Kept {
         if !holding.is_over() {
             let attempted_at = Instant::now();
-            match answered(self.store.renew(&holding.lease, TTL)).await {
+            match self.answered(self.store.renew(&holding.lease, self.terms.lease())).await {
                 Ok(true) => {
                     holding.renewed(attempted_at);
                     return Kept::Still;
@@ -190,20 +180,22 @@ impl Keeper {
 
     async fn acquire(&self, account: &str, at_least: u64) -> Result<Option<Arc<Holding>>, StoreError> {
         let attempted_at = Instant::now();
-        let acquired = answered(self.store.acquire(account, &self.me.id, TTL, at_least)).await?;
+        let acquired =
+            self.answered(self.store.acquire(account, &self.me.id, self.terms.lease(), at_least)).await?;
         Ok(acquired.map(|lease| {
             tracing::info!(account.name = account, lease.epoch = lease.epoch, "the lease is held");
-            Arc::new(Holding::new(lease, attempted_at, self.nudge.clone()))
+            Arc::new(Holding::new(lease, self.terms, attempted_at, self.nudge.clone()))
         }))
     }
 
     async fn share_out(&mut self) -> Result<(), StoreError> {
-        if self.attended_at.is_none_or(|at| at.elapsed() >= RENEW_EVERY) {
+        if self.attended_at.is_none_or(|at| at.elapsed() >= self.terms.renew_every()) {
             let at = Instant::now();
-            answered(self.store.attend(&self.me, PRESENT)).await?;
+            self.answered(self.store.attend(&self.me, self.terms.present())).await?;
             self.attended_at = Some(at);
         }
-        let (leases, replicas) = join(answered(self.store.leases()), answered(self.store.replicas())).await;
+        let (leases, replicas) =
+            join(self.answered(self.store.leases()), self.answered(self.store.replicas())).await;
         let (leases, replicas) = (leases?, replicas?);
         for holding in self.held.values() {
             // Somebody else's by now, or nobody's: a database that fell back may never have heard of it.
@@ -223,7 +215,7 @@ impl Keeper {
         self.given_up.retain(|account| free.contains(account));
         for account in free {
             let since = *self.free_since.entry(account.clone()).or_insert_with(Instant::now);
-            if Instant::now() < since + LOOK_EVERY * roster.before_me(&account) {
+            if Instant::now() < since + self.terms.look_every() * roster.before_me(&account) {
                 continue;
             }
             if let Some(holding) = self.acquire(&account, 0).await? {
@@ -250,11 +242,11 @@ impl Keeper {
             lease.epoch = epoch,
             "the lease is given up for another replica"
         );
-        self.free_since.insert(account.clone(), Instant::now() + LEFT_TO_OTHERS);
+        self.free_since.insert(account.clone(), Instant::now() + self.terms.left_to_others());
         self.given_up.insert(account.clone());
         self.publish();
         holding.lose();
-        answered(self.store.release(&holding.lease)).await
+        self.answered(self.store.release(&holding.lease)).await
     }
 
     /// What cannot be released runs out.
@@ -262,10 +254,11 @@ impl Keeper {
         let held = std::mem::take(&mut self.held);
         self.publish();
         held.values().for_each(|holding| holding.lose());
-        let releases = held.values().map(|holding| answered(self.store.release(&holding.lease)));
-        let (released, departed) = join(join_all(releases), answered(self.store.depart(&self.me.id))).await;
+        let releases = held.values().map(|holding| self.answered(self.store.release(&holding.lease)));
+        let (released, departed) =
+            join(join_all(releases), self.answered(self.store.depart(&self.me.id))).await;
         for error in released.into_iter().filter_map(Result::err).chain(departed.err()) {
-            tracing::warn!(error = %error, "a lease was not released; it runs out in {} s", TTL.as_secs());
+            tracing::warn!(error = %error, "a lease was not released; it runs out in {} s", self.terms.lease().as_secs());
         }
     }
 
@@ -297,13 +290,17 @@ impl Keeper {
         let mut hasher = DefaultHasher::new();
         (&self.me.id, self.looks).hash(&mut hasher);
         let thousandth = u32::try_from(hasher.finish() % 201).unwrap_or_default();
-        LOOK_EVERY * (900 + thousandth) / 1_000
+        self.terms.look_every() * (900 + thousandth) / 1_000
     }
-}
 
-async fn answered<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    timeout(ANSWER_WITHIN, answer).await.unwrap_or_else(|_| {
-        let what = format!("no answer within {} s", ANSWER_WITHIN.as_secs());
-        Err(StoreError::Unavailable { what, source: None })
-    })
+    async fn answered<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let within = self.terms.answer_within();
+        timeout(within, answer).await.unwrap_or_else(|_| {
+            let what = format!("no answer within {within:?}");
+            Err(StoreError::Unavailable { what, source: None })
+        })
+    }
 }

@@ -10,17 +10,24 @@ use std::{
 
 use crossfade::client::Client;
 use crossfade_api::types::Shift;
-use crossfade_core::event::Event;
+use crossfade_core::event::{Event, Happened};
 
 use super::{DEADLINE, POLL, Said, World, command, http, run};
 
 pub(crate) struct Process {
+    /// Of its logs.
+    name: String,
     folder: PathBuf,
-    store: Option<String>,
+    /// In its environment at every start.
+    settings: Settings,
     child: Child,
     starts: u32,
     url: String,
 }
+
+pub(crate) type Settings = Vec<(String, String)>;
+
+pub(super) const STORE: &str = "CROSSFADE_STORE__URL";
 
 const SIGABRT: i32 = 6;
 
@@ -32,10 +39,20 @@ impl Process {
 
     /// The same with more in its environment.
     pub(crate) async fn start_with(world: &World, environment: &[(&str, &str)]) -> Process {
-        let folder = world.folder.path().to_owned();
-        let child = spawn(&folder, world.store.as_deref(), environment, 1);
-        let store = world.store.clone();
-        let mut process = Process { folder, store, child, starts: 1, url: String::new() };
+        let store = world.store.iter().map(|url| (STORE.to_owned(), url.clone()));
+        Process::start_as("serve", world, store.collect(), environment).await
+    }
+
+    /// One of several in the same world.
+    pub(crate) async fn start_as(
+        name: &str,
+        world: &World,
+        settings: Settings,
+        environment: &[(&str, &str)],
+    ) -> Process {
+        let (name, folder) = (name.to_owned(), world.folder.path().to_owned());
+        let child = spawn(&folder, &name, &settings, environment, 1);
+        let mut process = Process { name, folder, settings, child, starts: 1, url: String::new() };
         process.ready().await;
         process
     }
@@ -56,14 +73,41 @@ impl Process {
     pub(crate) fn spawn_again(&mut self, environment: &[(&str, &str)]) {
         assert!(self.child.try_wait().unwrap().is_some(), "it still runs");
         self.starts += 1;
-        self.child = spawn(&self.folder, self.store.as_deref(), environment, self.starts);
+        self.child = spawn(&self.folder, &self.name, &self.settings, environment, self.starts);
     }
 
     /// Asks it to stop, as an init system does.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        let killed = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        assert!(killed.success());
+        self.signal("-TERM");
         self.ended().await
+    }
+
+    /// Stops it where it is, as a machine does that is out of memory or moved to another host.
+    pub(crate) fn suspend(&self) {
+        self.signal("-STOP");
+    }
+
+    /// It goes on, and does not know that it was stopped.
+    pub(crate) fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Waits until it stands still at the point that `CROSSFADE_SUSPEND_AT` names.
+    pub(crate) async fn suspended_at_its_point(&self) {
+        let (id, deadline) = (self.child.id().to_string(), Instant::now() + DEADLINE);
+        loop {
+            let state = Command::new("ps").args(["-o", "stat=", "-p", &id]).output().unwrap();
+            if state.stdout.starts_with(b"T") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the daemon goes on\n{}", self.log());
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// Waits until it has come to the point that `CROSSFADE_STOP_AT` names.
@@ -82,6 +126,10 @@ impl Process {
             assert!(Instant::now() < deadline, "the daemon did not end\n{}", self.log());
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -138,6 +186,15 @@ impl Process {
         self.await_shift(name, phase, |shift| shift.phase == phase).await
     }
 
+    /// Polls until the history has such an event.
+    pub(crate) async fn await_event(&self, name: &str, what: &str, wanted: impl Fn(&Happened) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !self.history(name).await.iter().any(|event| wanted(&event.what)) {
+            assert!(Instant::now() < deadline, "{what} did not happen to {name}\n{}", self.log());
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// Polls until a write of this share has been confirmed.
     pub(crate) async fn await_share(&self, name: &str, percent: f64) -> Shift {
         let there = |shift: &Shift| {
@@ -153,7 +210,7 @@ impl Process {
 
     /// The log since the last start.
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(log_path(&self.folder, self.starts)).unwrap_or_default()
+        std::fs::read_to_string(log_path(&self.folder, &self.name, self.starts)).unwrap_or_default()
     }
 
     /// The port is in the log, since the daemon chose it; then /readyz has to agree.
@@ -184,17 +241,17 @@ impl Drop for Process {
     }
 }
 
-fn spawn(folder: &Path, store: Option<&str>, environment: &[(&str, &str)], number: u32) -> Child {
-    let log = File::create(log_path(folder, number)).unwrap();
+fn spawn(folder: &Path, name: &str, settings: &Settings, environment: &[(&str, &str)], number: u32) -> Child {
+    let log = File::create(log_path(folder, name, number)).unwrap();
     let mut command = command(folder);
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
     command.envs(environment.iter().copied());
-    command.envs(store.map(|url| ("CROSSFADE_STORE__URL", url)));
     command.args(["serve", "--log-format", "json"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
-fn log_path(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!("serve-{number}.log"))
+fn log_path(folder: &Path, name: &str, number: u32) -> PathBuf {
+    folder.join(format!("{name}-{number}.log"))
 }
 
 fn address(log: &str) -> Option<String> {

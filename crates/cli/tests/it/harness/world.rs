@@ -109,6 +109,12 @@ impl World {
         self.weights_in(&self.example.zone_id)[side]
     }
 
+    /// The share of the `to` side as Route 53 has it, in percent.
+    pub(crate) fn share(&self) -> f64 {
+        let [cloud, legacy] = ["cloud", "legacy"].map(|side| f64::from(self.weight(side)));
+        100.0 * cloud / (cloud + legacy)
+    }
+
     /// The weights of the zone's one group.
     pub(crate) fn weights_in(&self, zone: &str) -> BTreeMap<String, u8> {
         let first = self.example.zone_id == zone;

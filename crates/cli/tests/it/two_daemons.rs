@@ -1,0 +1,47 @@
+//! Two processes of the real binary over one real PostgreSQL, each behind wires that can be cut: whatever becomes of
+//! one of them, of the database or of the network, each step is taken once, fences never go back, and what was
+//! answered is kept.
+//!
+//! Leases last seconds here. Nothing asserts how long anything took: a test that hangs has failed.
+
+mod database;
+mod failover;
+mod leaving;
+mod network;
+mod stopped;
+mod verbs;
+
+use crate::harness::{Process, World, assert_told_by_several};
+
+/// Stays at every step until a person says otherwise.
+const WAITING: &str = "{ steps: [25, 50, 100], hold: 1h }";
+
+/// What a write to Route 53 has, and nothing else.
+const WRITE: &str = "ChangeResourceRecordSetsRequest";
+
+/// To the first step, by a command to this daemon.
+async fn begin(daemon: &Process, world: &World) {
+    daemon.done(&["apply", &world.quiet_plan("www", WAITING), "--start"]).await;
+    daemon.await_share("www", 25.0).await;
+}
+
+/// To the next step, by a command to this daemon.
+async fn advance(daemon: &Process, to: f64) {
+    daemon.done(&["advance", "www"]).await;
+    daemon.await_share("www", to).await;
+}
+
+/// From the second step to the end, which leaves the same story as if nothing had happened.
+async fn goes_on_to_the_end(daemon: &Process, world: &World) {
+    advance(daemon, 100.0).await;
+    assert_told_by_several(world, daemon, "www", &[25.0, 50.0, 100.0]).await;
+    assert_eq!(world.weight("legacy"), 0);
+}
+
+/// A number below the bound, the same for the same seed and turn.
+fn draw(seed: u64, turn: u64, bound: u64) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    (seed, turn).hash(&mut hasher);
+    hasher.finish() % bound
+}
