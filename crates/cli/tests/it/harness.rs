@@ -17,7 +17,7 @@ pub(crate) use self::{
     backend::{Backend, on_each_store},
     daemon::Process,
     proxy::Proxy,
-    replica::Replica,
+    replica::{LEASE, Replica},
     story::{assert_fences_rise, assert_told, assert_told_by_several},
     world::World,
 };

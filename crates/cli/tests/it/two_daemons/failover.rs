@@ -15,11 +15,20 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start() -> Option<(Cluster, World)> {
-        let primary = block_in_place(Server::start)?;
-        let world = Replica::world_on(&primary).await;
-        let standby = block_in_place(|| primary.standby());
-        Some((Cluster { primary, standby }, world))
+    fn start() -> Option<Cluster> {
+        block_in_place(|| {
+            let primary = Server::start()?;
+            let standby = primary.standby();
+            Some(Cluster { primary, standby })
+        })
+    }
+
+    /// Two daemons, of which the first has begun the shift.
+    async fn pair(&self) -> (World, Replica, Replica) {
+        let world = Replica::world_on(&self.primary).await;
+        let (one, other) = Replica::pair(&world).await;
+        begin(&one, &world).await;
+        (world, one, other)
     }
 
     /// What is committed from now on will be lost.
@@ -29,7 +38,7 @@ impl Cluster {
     }
 
     /// To the standby, and these with it.
-    async fn fails_over<const N: usize>(&self, replicas: [&Replica; N]) {
+    async fn fails_over(&self, replicas: impl IntoIterator<Item = &Replica>) {
         block_in_place(|| self.primary.stop_by(Stop::Killed));
         self.standby.promote().await;
         replicas.into_iter().for_each(|replica| self.is_followed_by(replica));
@@ -54,17 +63,21 @@ async fn is_sound(world: &World, daemon: &Process) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_the_promoted_standby_does_not_know_holds_the_shift_until_a_person_decides() {
-    join_all([Command::Adopt, Command::Reassert, Command::Revert].map(loses_a_step)).await;
+    let Some(cluster) = Cluster::start() else { return };
+    let decisions = [Command::Adopt, Command::Reassert, Command::Revert];
+    let pairs = join_all(decisions.map(|_| cluster.pair())).await;
+    cluster.falls_behind().await;
+    join_all(pairs.iter().map(|(_, one, _)| advance(one, 50.0))).await;
+    cluster.fails_over(pairs.iter().flat_map(|(_, one, other)| [one, other])).await;
+    join_all(pairs.iter().zip(decisions).map(|((world, one, other), decision)| async move {
+        decides(world, other, decision).await;
+        is_sound(world, one).await;
+    }))
+    .await;
 }
 
-async fn loses_a_step(decision: Command) {
-    let Some((cluster, world)) = Cluster::start().await else { return };
-    let (one, other) = Replica::pair(&world).await;
-    begin(&one, &world).await;
-    cluster.falls_behind().await;
-    advance(&one, 50.0).await;
-    cluster.fails_over([&one, &other]).await;
-    drifts(&other).await;
+async fn decides(world: &World, other: &Replica, decision: Command) {
+    drifts(other).await;
     assert!((world.share() - 50.0).abs() < 0.5, "nothing was written over it");
     other.done(&[decision.verb(), "www"]).await;
     match decision {
@@ -74,21 +87,19 @@ async fn loses_a_step(decision: Command) {
         }
         Command::Reassert => {
             other.await_share("www", 25.0).await;
-            advance(&other, 50.0).await;
+            advance(other, 50.0).await;
         }
         _ => {
             other.await_share("www", 50.0).await;
-            advance(&other, 100.0).await;
+            advance(other, 100.0).await;
         }
     }
-    is_sound(&world, &one).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fences_do_not_go_back_when_the_promoted_standby_forgot_who_has_the_lease() {
-    let Some((cluster, world)) = Cluster::start().await else { return };
-    let (mut one, other) = Replica::pair(&world).await;
-    begin(&one, &world).await;
+    let Some(cluster) = Cluster::start() else { return };
+    let (world, mut one, other) = cluster.pair().await;
     cluster.falls_behind().await;
     one.process.kill9();
     let epoch = other.leads().await;
@@ -106,7 +117,8 @@ async fn fences_do_not_go_back_when_the_promoted_standby_forgot_who_has_the_leas
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_does_not_build_on_events_that_a_failover_lost() {
-    let Some((cluster, world)) = Cluster::start().await else { return };
+    let Some(cluster) = Cluster::start() else { return };
+    let world = Replica::world_on(&cluster.primary).await;
     // Nobody else gets it: the promoted standby knows the lease.
     let settings = [("CROSSFADE_ENGINE__LEASE", "10h")];
     let one = Replica::start("one", &world, &settings).await;

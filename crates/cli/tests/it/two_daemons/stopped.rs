@@ -11,7 +11,7 @@ use crate::harness::{Replica, assert_told_by_several};
 
 const RAMP: &str = "{ steps: [50, 100], hold: 1s, bake: 1s }";
 
-const SUSPENSIONS: u64 = 4;
+const SUSPENSIONS: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_stands_still_at_any_point_of_a_step_writes_nothing_when_it_goes_on() {
