@@ -11,7 +11,9 @@ mod network;
 mod stopped;
 mod verbs;
 
-use crate::harness::{Process, World, assert_told_by_several};
+use std::time::Instant;
+
+use crate::harness::{DEADLINE, POLL, Process, World, assert_told_by_several};
 
 /// Stays at every step until a person says otherwise.
 const WAITING: &str = "{ steps: [25, 50, 100], hold: 1h }";
@@ -27,8 +29,23 @@ async fn begin(daemon: &Process, world: &World) {
 
 /// To the next step, by a command to this daemon.
 async fn advance(daemon: &Process, to: f64) {
-    daemon.done(&["advance", "www"]).await;
+    insist(daemon, &["advance", "www"]).await;
     daemon.await_share("www", to).await;
+}
+
+/// A command that is given again for as long as it meets connections to a database that is gone.
+async fn insist(daemon: &Process, arguments: &[&str]) {
+    const UNREACHABLE: i32 = 9;
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let said = daemon.run(arguments).await;
+        if said.code == 0 {
+            return;
+        }
+        let goes_on = said.code == UNREACHABLE && Instant::now() < deadline;
+        assert!(goes_on, "{arguments:?}: {said:#?}\n{}", daemon.log());
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// From the second step to the end, which leaves the same story as if nothing had happened.

@@ -10,7 +10,7 @@ use crossfade_store_postgres::testing::{Server, Stop};
 use futures::future::join_all;
 use tokio::task::block_in_place;
 
-use super::{advance, begin, goes_on_to_the_end};
+use super::{advance, begin, goes_on_to_the_end, insist};
 use crate::harness::{
     DEADLINE, LEASE, POLL, Process, Replica, World, assert_fences_rise, assert_told_by_several,
 };
@@ -51,8 +51,8 @@ async fn what_was_answered_is_kept_however_the_database_ends() {
             assert!(history.contains(event), "{event:#?} is not in {history:#?}");
         }
     }
-    other.done(&["pause", "www"]).await;
-    other.done(&["resume", "www"]).await;
+    insist(&other, &["pause", "www"]).await;
+    insist(&other, &["resume", "www"]).await;
     advance(&other, 50.0).await;
     goes_on_to_the_end(&one, &world).await;
 }
@@ -88,7 +88,7 @@ async fn a_gate_takes_the_shift_back_while_there_is_no_database() {
     block_in_place(|| server.restart());
     for (world, _, other) in pairs {
         other.await_phase("www", "reverted").await;
-        other.done(&["history", "verify", "www"]).await;
+        insist(other, &["history", "verify", "www"]).await;
         assert_fences_rise(world);
         assert!(world.is_taken_back());
     }

@@ -5,7 +5,7 @@ use crossfade_store_postgres::testing::{Server, Stop};
 use futures::future::join_all;
 use tokio::task::block_in_place;
 
-use super::{advance, begin};
+use super::{advance, begin, insist};
 use crate::harness::{Process, Replica, World, assert_fences_rise};
 
 /// Two servers, of which the second is the first one's standby.
@@ -58,7 +58,7 @@ async fn drifts(daemon: &Process) {
 
 async fn is_sound(world: &World, daemon: &Process) {
     assert_fences_rise(world);
-    daemon.done(&["history", "verify", "www"]).await;
+    insist(daemon, &["history", "verify", "www"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +79,7 @@ async fn a_step_that_the_promoted_standby_does_not_know_holds_the_shift_until_a_
 async fn decides(world: &World, other: &Replica, decision: Command) {
     drifts(other).await;
     assert!((world.share() - 50.0).abs() < 0.5, "nothing was written over it");
-    other.done(&[decision.verb(), "www"]).await;
+    insist(other, &[decision.verb(), "www"]).await;
     match decision {
         Command::Revert => {
             other.await_phase("www", "reverted").await;
@@ -107,7 +107,7 @@ async fn fences_do_not_go_back_when_the_promoted_standby_forgot_who_has_the_leas
     cluster.fails_over([&one, &other]).await;
     one.process.restart(&[]).await;
     drifts(&one).await;
-    one.done(&["adopt", "www"]).await;
+    insist(&one, &["adopt", "www"]).await;
     one.await_share("www", 50.0).await;
     advance(&one, 100.0).await;
     let shown = world.zones().filter_map(|zone| world.fence_in(zone)).collect::<String>();
@@ -132,10 +132,10 @@ async fn an_owner_does_not_build_on_events_that_a_failover_lost() {
     cluster.fails_over([&other]).await;
     // As many events as were lost, and others.
     let mut verbs = ["pause", "resume"].into_iter().cycle();
-    while other.client().shift("www").await.unwrap().version < lost {
-        other.done(&[verbs.next().unwrap(), "www"]).await;
+    while other.await_shift("www", "there", |_| true).await.version < lost {
+        insist(&other, &[verbs.next().unwrap(), "www"]).await;
     }
-    assert_eq!(other.client().shift("www").await.unwrap().version, lost);
+    assert_eq!(other.await_shift("www", "there", |_| true).await.version, lost);
     cluster.is_followed_by(&one);
     one.leads().await;
     world.fail_requests();
