@@ -30,8 +30,10 @@ struct State {
     /// How often connections were severed.
     severed: u64,
     /// What happens at which text in a request.
-    trap: Option<(&'static str, fn(&mut State))>,
+    trap: Option<Trap>,
 }
+
+type Trap = (&'static str, fn(&mut State));
 
 #[derive(Clone, Copy)]
 enum Way {

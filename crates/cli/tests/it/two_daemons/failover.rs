@@ -80,20 +80,14 @@ async fn decides(world: &World, other: &Replica, decision: Command) {
     drifts(other).await;
     assert!((world.share() - 50.0).abs() < 0.5, "nothing was written over it");
     insist(other, &[decision.verb(), "www"]).await;
-    match decision {
-        Command::Revert => {
-            other.await_phase("www", "reverted").await;
-            assert!(world.is_taken_back());
-        }
-        Command::Reassert => {
-            other.await_share("www", 25.0).await;
-            advance(other, 50.0).await;
-        }
-        _ => {
-            other.await_share("www", 50.0).await;
-            advance(other, 100.0).await;
-        }
+    if decision == Command::Revert {
+        other.await_phase("www", "reverted").await;
+        assert!(world.is_taken_back());
+        return;
     }
+    let (from, to) = if decision == Command::Reassert { (25.0, 50.0) } else { (50.0, 100.0) };
+    other.await_share("www", from).await;
+    advance(other, to).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
