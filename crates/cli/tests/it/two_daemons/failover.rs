@@ -86,6 +86,8 @@ async fn decides(world: &World, other: &Replica, decision: Command) {
         return;
     }
     let (from, to) = if decision == Command::Reassert { (25.0, 50.0) } else { (50.0, 100.0) };
+    // What the history says may be as wanted before the zone is.
+    other.await_shift("www", "no longer held", |shift| shift.holds.is_empty()).await;
     other.await_share("www", from).await;
     advance(other, to).await;
 }
@@ -102,6 +104,7 @@ async fn fences_do_not_go_back_when_the_promoted_standby_forgot_who_has_the_leas
     one.process.restart(&[]).await;
     drifts(&one).await;
     insist(&one, &["adopt", "www"]).await;
+    one.await_shift("www", "no longer held", |shift| shift.holds.is_empty()).await;
     one.await_share("www", 50.0).await;
     advance(&one, 100.0).await;
     let shown = world.zones().filter_map(|zone| world.fence_in(zone)).collect::<String>();
