@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// In JSON the kind's own fields stand beside the others: `{"kind": "timeout_after_apply", "hold": 2.5}`; `times`
-/// left out means once, and null means until disarmed.
+/// left out means once, and null means until disarmed; `after` left out means from the next call on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "FaultForm")]
 pub struct Fault {
@@ -24,6 +24,8 @@ pub struct Fault {
     pub operation: Option<String>,
     /// How many calls; absent means until disarmed.
     pub times: Option<u32>,
+    /// How many calls that fit are let through first.
+    pub after: u32,
 }
 
 /// What can go wrong. Durations are seconds in JSON.
@@ -62,6 +64,15 @@ pub enum FaultKind {
         #[serde(with = "seconds")]
         delay: Duration,
     },
+    /// Applied, and the same batch arrives once more at once: the caller gets the answer to the second, which is a
+    /// refusal unless the batch can be applied twice. Changes only.
+    Duplicate,
+    /// Applied and answered, and the same batch arrives once more after `delay`. Changes only.
+    LateDuplicate {
+        /// How late the second copy arrives.
+        #[serde(with = "seconds")]
+        delay: Duration,
+    },
     /// CloudWatch answers 500. Every CloudWatch operation.
     Outage,
     /// GetMetricData answers with complete, empty series.
@@ -96,12 +107,12 @@ pub(crate) struct Faults {
 impl Fault {
     /// For the next call that fits.
     pub fn next(kind: FaultKind) -> Self {
-        Self { kind, operation: None, times: Some(1) }
+        Self { kind, operation: None, times: Some(1), after: 0 }
     }
 
     /// For every call that fits, until [`crate::World::disarm_all`].
     pub fn always(kind: FaultKind) -> Self {
-        Self { kind, operation: None, times: None }
+        Self { kind, operation: None, times: None, after: 0 }
     }
 
     /// Only for calls of this operation.
@@ -116,14 +127,21 @@ impl Fault {
         Self { times: Some(times), ..self }
     }
 
+    /// Only once this many calls that fit have passed.
+    #[must_use]
+    pub fn after(self, calls: u32) -> Self {
+        Self { after: calls, ..self }
+    }
+
     fn fits(&self, service: Service, operation: &str) -> bool {
         if self.operation.as_ref().is_some_and(|wanted| wanted != operation) {
             return false;
         }
         match self.kind {
-            FaultKind::PriorRequestNotComplete | FaultKind::DelayedArrival { .. } => {
-                operation == "ChangeResourceRecordSets"
-            }
+            FaultKind::PriorRequestNotComplete
+            | FaultKind::DelayedArrival { .. }
+            | FaultKind::Duplicate
+            | FaultKind::LateDuplicate { .. } => operation == "ChangeResourceRecordSets",
             FaultKind::Outage => service == Service::CloudWatch,
             FaultKind::Silence
             | FaultKind::LateMetrics { .. }
@@ -157,7 +175,14 @@ impl Faults {
 
     /// The oldest fault that fits this call; used up by it.
     pub(crate) fn take(&mut self, service: Service, operation: &str) -> Option<FaultKind> {
-        let at = self.armed.iter().position(|fault| fault.fits(service, operation))?;
+        let at = self.armed.iter_mut().position(|fault| {
+            let fits = fault.fits(service, operation);
+            let passes = fits && fault.after > 0;
+            if passes {
+                fault.after -= 1;
+            }
+            fits && !passes
+        })?;
         let fault = self.armed.get_mut(at)?;
         let kind = fault.kind.clone();
         match &mut fault.times {
@@ -179,6 +204,8 @@ struct FaultForm {
     operation: Option<String>,
     #[serde(default = "once")]
     times: Option<u32>,
+    #[serde(default)]
+    after: u32,
     hold: Option<f64>,
     delay: Option<f64>,
 }
@@ -187,11 +214,11 @@ impl TryFrom<FaultForm> for Fault {
     type Error = serde_json::Error;
 
     fn try_from(form: FaultForm) -> Result<Self, Self::Error> {
-        let FaultForm { kind, operation, times, hold, delay } = form;
+        let FaultForm { kind, operation, times, after, hold, delay } = form;
         let mut fields = serde_json::Map::from_iter([("kind".to_owned(), kind.into())]);
         fields.extend(hold.map(|hold| ("hold".to_owned(), hold.into())));
         fields.extend(delay.map(|delay| ("delay".to_owned(), delay.into())));
-        Ok(Self { kind: serde_json::from_value(fields.into())?, operation, times })
+        Ok(Self { kind: serde_json::from_value(fields.into())?, operation, times, after })
     }
 }
 
@@ -240,6 +267,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_that_waits_lets_that_many_calls_pass() {
+        let mut faults = Faults::default();
+        faults.arm(Fault::next(FaultKind::Throttle).on("GetChange").after(2).times(2));
+        let mut hits = |operation| faults.take(Service::Route53, operation).is_some();
+        assert_eq!(["GetChange", "ListResourceRecordSets", "GetChange"].map(&mut hits), [false; 3]);
+        assert_eq!(["GetChange"; 4].map(&mut hits), [true, true, false, false]);
+        assert!(faults.armed().is_empty());
+    }
+
+    #[test]
     fn faults_are_read_from_json_and_typos_are_refused() {
         let read = |text: &str| serde_json::from_str::<Fault>(text).ok();
         let delay = Duration::from_millis(1_500);
@@ -250,6 +287,10 @@ mod tests {
         assert_eq!(
             read(r#"{"kind": "throttle", "operation": "GetChange", "times": 2}"#),
             Some(Fault::next(FaultKind::Throttle).on("GetChange").times(2))
+        );
+        assert_eq!(
+            read(r#"{"kind": "late_duplicate", "delay": 1.5, "after": 3}"#),
+            Some(Fault::next(FaultKind::LateDuplicate { delay }).after(3))
         );
         for bad in
             [r#"{"kind": "throtle"}"#, r#"{"kind": "throttle", "tims": 2}"#, r#"{"kind": "late_metrics"}"#]

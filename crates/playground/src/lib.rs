@@ -24,7 +24,7 @@
 //! | `POST endpoints/{name}` | `{"error_rate", "latency", "state", "healthy"}` | turns what is given; latency in seconds |
 //! | `POST traffic`, `DELETE traffic` | a traffic | starts a stream; stops all |
 //! | `POST resolvers` | `{"pinned"}` | whether every resolver keeps the answer that it has, whatever its TTL |
-//! | `POST faults`, `DELETE faults` | `{"kind", "operation", "times", …}` | arms a fault; disarms all |
+//! | `POST faults`, `DELETE faults` | `{"kind", "operation", "times", "after", …}` | arms a fault; disarms all |
 //! | `POST metrics` | `{"namespace", "metric", "dimensions", "at", "value"}` | stores one value |
 //! | `POST alarms` | `{"name", "state"}` | sets an alarm's state |
 //! | `POST sync` | | makes every PENDING change INSYNC |

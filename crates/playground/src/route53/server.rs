@@ -1,5 +1,7 @@
 //! From an HTTP request to a handler and back, with throttling and faults in between.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Response, StatusCode, Uri, header};
 
@@ -52,14 +54,17 @@ pub(crate) async fn serve(world: World, method: Method, uri: Uri, body: Vec<u8>)
             hang_up_after(hold).await
         }
         FaultKind::DelayedArrival { delay } => {
-            let late = world.clone();
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = tokio::time::sleep(delay) => { answered(&late, &call, false); }
-                    () = late.stopped().cancelled() => {}
-                }
-            });
+            arrive_late(&world, call, delay);
             Hangup::response()
+        }
+        FaultKind::Duplicate => {
+            answered(&world, &call, false);
+            answered(&world, &call, true)
+        }
+        FaultKind::LateDuplicate { delay } => {
+            let response = answered(&world, &call, true);
+            arrive_late(&world, call, delay);
+            response
         }
         FaultKind::Silence
         | FaultKind::LateMetrics { .. }
@@ -67,6 +72,22 @@ pub(crate) async fn serve(world: World, method: Method, uri: Uri, body: Vec<u8>)
         | FaultKind::Forbidden
         | FaultKind::SeriesInternalError => answered(&world, &call, true),
     }
+}
+
+/// The call is made after `delay`, and nobody hears the answer.
+fn arrive_late(world: &World, call: Call, delay: Duration) {
+    world.lock().under_way += 1;
+    let world = world.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {
+                answered(&world, &call, false);
+                world.lock().under_way -= 1;
+                world.notify();
+            }
+            () = world.stopped().cancelled() => {}
+        }
+    });
 }
 
 fn answered(world: &World, call: &Call, told: bool) -> Response<Body> {

@@ -65,6 +65,11 @@ impl World {
         self.lock().journal.clone()
     }
 
+    /// How many batches have been sent and are yet to arrive: a fault delays them.
+    pub fn under_way(&self) -> usize {
+        self.lock().under_way
+    }
+
     /// How many calls arrived, by operation, whatever became of them.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.lock().calls.clone()

@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) health_checks: BTreeMap<String, bool>,
     pub(crate) faults: Faults,
     pub(crate) journal: Vec<Entry>,
+    /// Batches that a fault delays.
+    pub(crate) under_way: usize,
     pub(crate) calls: BTreeMap<String, u64>,
     pub(crate) bucket: Bucket,
     pub(crate) metrics: Metrics,
@@ -65,6 +67,7 @@ impl State {
             health_checks: BTreeMap::new(),
             faults: Faults::default(),
             journal: Vec::new(),
+            under_way: 0,
             calls: BTreeMap::new(),
             endpoints: Endpoints::default(),
             traffic: Vec::new(),

@@ -75,6 +75,7 @@ async fn a_batch_can_arrive_late() {
     let zone = with_group(&playground);
     world.arm(Fault::next(FaultKind::DelayedArrival { delay: Duration::from_millis(30) }));
     assert!(change(&playground, &zone, &swap()).await.is_none());
+    assert_eq!(world.under_way(), 1);
     let entry = world.wait_for(|world| world.journal().into_iter().next()).await;
     assert!(entry.is_applied());
     assert_eq!(world.weights(&zone, "www.example.com", "A")["cloud"], 25);
@@ -87,6 +88,46 @@ async fn a_batch_can_arrive_late() {
         matches!(late.outcome, Outcome::Refused { ref code, .. } if code == "InvalidChangeBatch"),
         "{late:?}"
     );
+}
+
+#[tokio::test]
+async fn a_batch_can_arrive_twice() {
+    let playground = immediate().await;
+    let world = playground.world();
+    let zone = with_group(&playground);
+    let weight = || world.weights(&zone, "www.example.com", "A")["cloud"];
+    world.arm(Fault::next(FaultKind::Duplicate));
+    let answer = change(&playground, &zone, &swap()).await.unwrap();
+    assert_eq!((answer.status, answer.text("Code")), (400, Some("InvalidChangeBatch")), "the second's answer");
+    assert_eq!(weight(), 25);
+    let journal = world.journal();
+    let [first, second] = journal.as_slice() else { panic!("{journal:#?}") };
+    assert!(matches!(first.outcome, Outcome::Applied { answered: false, .. }), "{first:?}");
+    assert!(matches!(second.outcome, Outcome::Refused { .. }), "{second:?}");
+    assert_eq!(first.changes, second.changes);
+}
+
+#[tokio::test]
+async fn a_second_copy_of_a_batch_can_arrive_late() {
+    let playground = immediate().await;
+    let world = playground.world();
+    let zone = with_group(&playground);
+    world.arm(Fault::next(FaultKind::LateDuplicate { delay: Duration::from_millis(30) }));
+    assert_eq!(change(&playground, &zone, &swap()).await.unwrap().status, 200);
+    assert_eq!(world.under_way(), 1);
+    world.wait_for(|world| (world.under_way() == 0).then_some(())).await;
+    let journal = world.journal();
+    let [first, second] = journal.as_slice() else { panic!("{journal:#?}") };
+    assert!(matches!(first.outcome, Outcome::Applied { answered: true, .. }), "{first:?}");
+    assert!(matches!(second.outcome, Outcome::Refused { .. }), "{second:?}");
+}
+
+#[tokio::test]
+async fn a_fault_can_wait_for_a_later_call() {
+    let playground = immediate().await;
+    playground.world().arm(Fault::next(FaultKind::Throttle).after(1));
+    let status = async || get(&playground, "/2013-04-01/hostedzone").await.status;
+    assert_eq!([status().await, status().await, status().await], [200, 400, 200]);
 }
 
 #[tokio::test]
