@@ -12,7 +12,7 @@ use std::{
 
 use crossfade_api::App;
 use crossfade_aws::{AccountConfig, ConnectError};
-use crossfade_engine::{Engine, Probe};
+use crossfade_engine::{Engine, Point, Probe};
 use crossfade_ports::{Account, Accounts, Clock, Poke, Store, StoreError, SystemClock, Vitals};
 use crossfade_store_postgres::PostgresStore;
 use crossfade_store_sqlite::{Reserved, SqliteStore};
@@ -105,7 +105,9 @@ impl Daemon {
         let database = Database::open(&config.store.url).await?;
         let reserved = database.reserve(&*clock)?;
         if migrate {
+            probe.at(Point::Migrating);
             database.migrate().await?;
+            probe.at(Point::Migrated);
         }
         let store = database.store();
         database.usable(store.ping().await)?;

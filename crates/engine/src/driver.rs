@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::chores::{Chore, METRICS_AT_MOST_EVERY};
 use crate::{
-    Engine,
+    Engine, Point,
     budget::Budgets,
     evidence::{Evidence, Wanted, want},
     lease::{Holding, Holdings, Keeper, Terms},
@@ -38,7 +38,15 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
     let me = Replica { id: replica, accounts: names };
     let worked_on = watch::Sender::default();
     let terms = Terms::new(settings.lease);
-    let keeper = Keeper::new(store.clone(), clock.clone(), vitals.clone(), me, terms, worked_on.subscribe());
+    let keeper = Keeper::new(
+        store.clone(),
+        clock.clone(),
+        vitals.clone(),
+        probe.clone(),
+        me,
+        terms,
+        worked_on.subscribe(),
+    );
     let (held, nudge) = (keeper.holdings(), keeper.nudge());
     let budgets = Budgets::new(accounts.names(), settings.requests_per_second);
     let evidence = Evidence::default();
@@ -239,6 +247,9 @@ impl Driver {
     async fn arrived(&mut self, name: &str, holding: &Arc<Holding>) {
         match self.context.store.load(name).await {
             Ok(Some(stored)) if stored.shift.is_active() => {
+                if let Some(point) = Point::of(&stored.shift) {
+                    self.context.probe.at(point);
+                }
                 let slot = Box::new(Slot::new(stored.shift, holding.clone()));
                 self.places.insert(name.to_owned(), Place::Here { slot, due: Some(Instant::now()) });
             }

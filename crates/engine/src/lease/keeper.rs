@@ -21,6 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Holding, Holdings, Terms, roster::Roster};
+use crate::{Point, Probe};
 
 /// After nobody took what was given up, nothing is given up for so long: whoever should have is not well.
 const KEPT_AFTERWARDS: Duration = Duration::from_secs(60);
@@ -29,6 +30,7 @@ pub(crate) struct Keeper {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     vitals: Vitals,
+    probe: Probe,
     me: Replica,
     terms: Terms,
     held: Holdings,
@@ -61,6 +63,7 @@ impl Keeper {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         vitals: Vitals,
+        probe: Probe,
         me: Replica,
         terms: Terms,
         worked_on: watch::Receiver<BTreeSet<String>>,
@@ -69,6 +72,7 @@ impl Keeper {
             store,
             clock,
             vitals,
+            probe,
             me,
             terms,
             held: Holdings::new(),
@@ -164,6 +168,7 @@ impl Keeper {
             let attempted_at = Instant::now();
             match self.answered(self.store.renew(&holding.lease, self.terms.lease())).await {
                 Ok(true) => {
+                    self.probe.at(Point::LeaseRenewed);
                     holding.renewed(attempted_at);
                     return Kept::Still;
                 }
