@@ -70,7 +70,9 @@ impl Point {
 
     /// Where a crash left a shift, as far as the store knows. `None` before its first write.
     pub(crate) fn of(shift: &Shift) -> Option<Point> {
-        let Some(write) = &shift.write else { return shift.has_written().then_some(Point::ConfirmedCommitted) };
+        let Some(write) = &shift.write else {
+            return shift.has_written().then_some(Point::ConfirmedCommitted);
+        };
         let is = |wanted: fn(&ZoneStage) -> bool| write.zones.values().any(|zone| wanted(&zone.stage));
         Some(if is(|stage| matches!(stage, ZoneStage::Intended)) {
             Point::IntentCommitted

@@ -98,7 +98,11 @@ async fn a_batch_can_arrive_twice() {
     let weight = || world.weights(&zone, "www.example.com", "A")["cloud"];
     world.arm(Fault::next(FaultKind::Duplicate));
     let answer = change(&playground, &zone, &swap()).await.unwrap();
-    assert_eq!((answer.status, answer.text("Code")), (400, Some("InvalidChangeBatch")), "the second's answer");
+    assert_eq!(
+        (answer.status, answer.text("Code")),
+        (400, Some("InvalidChangeBatch")),
+        "the second's answer"
+    );
     assert_eq!(weight(), 25);
     let journal = world.journal();
     let [first, second] = journal.as_slice() else { panic!("{journal:#?}") };

@@ -27,7 +27,7 @@ create() {
 launch() {
     # Nobody needs these rows after a crash of the machine.
     $as "$bin/postgres" -D "$folder/data" -p "$port" -k "$folder" -h 127.0.0.1 -F \
-        -c max_connections=200 -c full_page_writes=off >>"$folder/log" 2>&1 &
+        -c max_connections=500 -c full_page_writes=off >>"$folder/log" 2>&1 &
     server=$!
 }
 

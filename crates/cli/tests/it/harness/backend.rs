@@ -17,8 +17,16 @@ impl Backend {
         all
     }
 
+    /// The same without a schema.
+    pub(crate) async fn empty_url(self) -> Option<String> {
+        match self {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(server().await.unwrap().empty_database().await),
+        }
+    }
+
     /// The URL of a new database; `None` for the daemon's own default, a file in the folder it runs in.
-    pub(super) async fn url(self) -> Option<String> {
+    pub(crate) async fn url(self) -> Option<String> {
         match self {
             Backend::Sqlite => None,
             Backend::Postgres => Some(server().await.unwrap().database().await),

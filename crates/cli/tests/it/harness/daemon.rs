@@ -39,8 +39,15 @@ impl Process {
 
     /// The same with more in its environment.
     pub(crate) async fn start_with(world: &World, environment: &[(&str, &str)]) -> Process {
+        let mut process = Process::spawn(world, environment);
+        process.ready().await;
+        process
+    }
+
+    /// The same without waiting, for a daemon that may die before it is ready.
+    pub(crate) fn spawn(world: &World, environment: &[(&str, &str)]) -> Process {
         let store = world.store.iter().map(|url| (STORE.to_owned(), url.clone()));
-        Process::start_as("serve", world, store.collect(), environment).await
+        Process::spawn_as("serve", world, store.collect(), environment)
     }
 
     /// One of several in the same world.
@@ -50,11 +57,15 @@ impl Process {
         settings: Settings,
         environment: &[(&str, &str)],
     ) -> Process {
-        let (name, folder) = (name.to_owned(), world.folder.path().to_owned());
-        let child = spawn(&folder, &name, &settings, environment, 1);
-        let mut process = Process { name, folder, settings, child, starts: 1, url: String::new() };
+        let mut process = Process::spawn_as(name, world, settings, environment);
         process.ready().await;
         process
+    }
+
+    fn spawn_as(name: &str, world: &World, settings: Settings, environment: &[(&str, &str)]) -> Process {
+        let (name, folder) = (name.to_owned(), world.folder.path().to_owned());
+        let child = spawn(&folder, &name, &settings, environment, 1);
+        Process { name, folder, settings, child, starts: 1, url: String::new() }
     }
 
     /// Ends it as a power cut would.
@@ -69,7 +80,7 @@ impl Process {
         self.ready().await;
     }
 
-    /// The same without waiting, for a daemon that may die before it is ready.
+    /// The same without waiting.
     pub(crate) fn spawn_again(&mut self, environment: &[(&str, &str)]) {
         assert!(self.child.try_wait().unwrap().is_some(), "it still runs");
         self.starts += 1;
@@ -171,6 +182,7 @@ impl Process {
     /// Polls until the shift is as wanted.
     pub(crate) async fn await_shift(&self, name: &str, what: &str, wanted: impl Fn(&Shift) -> bool) -> Shift {
         let (client, deadline) = (self.client(), Instant::now() + DEADLINE);
+        let mut pause = POLL;
         loop {
             let seen = client.shift(name).await;
             match &seen {
@@ -178,7 +190,9 @@ impl Process {
                 Ok(_) | Err(_) => {}
             }
             assert!(Instant::now() < deadline, "{name} is not {what}: {seen:#?}\n{}", self.log());
-            tokio::time::sleep(POLL).await;
+            // A hundred of these may be at it at the same time.
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(POLL * 10);
         }
     }
 

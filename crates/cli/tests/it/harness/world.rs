@@ -60,15 +60,26 @@ impl World {
         let playground = Playground::start(Options { insync_delay, ..Options::default() }).await.unwrap();
         let example = example_world_with(&playground.world(), &example);
         let world = World { playground, example, folder: TempDir::new().unwrap(), store, second: None };
+        world.configure("200ms", "1s");
+        world
+    }
+
+    /// The same where a daemon looks about no more often than by default, for many of them side by side.
+    pub(crate) async fn calm(store: Option<String>) -> World {
+        let world = World::quiet_at(store).await;
+        world.configure("1s", "60s");
+        world
+    }
+
+    fn configure(&self, poll: &str, read_back_every: &str) {
         let config = format!(
             "[server]\nlisten = '127.0.0.1:0'\n\
              [accounts.default]\nemulator = '{}'\n\
-             [engine]\npoll = '200ms'\nmetrics_every = '1s'\nread_back_every = '1s'\npropagation = '1s'\n\
-             requests_per_second = 50\n",
-            world.playground.aws_url()
+             [engine]\npoll = '{poll}'\nmetrics_every = '1s'\nread_back_every = '{read_back_every}'\n\
+             propagation = '1s'\nrequests_per_second = 50\n",
+            self.playground.aws_url()
         );
-        std::fs::write(world.folder.path().join("crossfade.toml"), config).unwrap();
-        world
+        std::fs::write(self.folder.path().join("crossfade.toml"), config).unwrap();
     }
 
     /// Writes a plan for `www.example.com`, judged on both sides, and says where.
@@ -139,6 +150,24 @@ impl World {
         let example = &self.example;
         let world = self.playground.world();
         world.foreign_weight(&example.zone_id, &example.record_name, "A", side, weight).unwrap();
+    }
+
+    /// How long changes stay PENDING, those that are PENDING now included.
+    pub(crate) fn delay_sync(&self, delay: Duration) {
+        let world = self.playground.world();
+        world.set_insync_delay(delay);
+        if delay.is_zero() {
+            world.sync_now();
+        }
+    }
+
+    /// Waits until more batches than these were applied, and says how many.
+    pub(crate) async fn applied_after(&self, before: usize) -> usize {
+        let applied = |world: &crossfade_playground::World| {
+            Some(world.journal().iter().filter(|entry| entry.is_applied()).count())
+                .filter(|now| *now > before)
+        };
+        self.playground.world().wait_for(applied).await
     }
 
     /// Whether a fence is in any zone.
