@@ -1,6 +1,7 @@
 //! The real binary, killed at every point between an intent and its confirmation, and anywhere else.
 
 mod matrix;
+mod nth_call;
 
 use std::time::Duration;
 

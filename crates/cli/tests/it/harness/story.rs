@@ -34,8 +34,20 @@ pub(crate) async fn assert_told(world: &World, daemon: &Process, shift: &str, sh
 /// Every batch that was applied is one that the history intended, with these weights and no others, once in each zone
 /// and in order; each zone shows the last of them; and the history is whole. `shares` are those of the applied batches.
 pub(crate) async fn assert_told_by_several(world: &World, daemon: &Process, shift: &str, shares: &[f64]) {
-    let history = daemon.history(shift).await;
-    let told = format!("{}\n{:#?}", summary(&history), world.playground.world().journal());
+    assert_intended(world, &daemon.history(shift).await, shares);
+    daemon.done(&["history", "verify", shift]).await;
+}
+
+/// The same but for the wholeness of the history. No more than `starts` daemons have written.
+pub(crate) fn assert_story(world: &World, history: &[Event], starts: u32, shares: &[f64]) {
+    assert_intended(world, history, shares);
+    for fence in world.zones().filter_map(|zone| world.fence_in(zone)) {
+        assert!(field(&fence, "epoch").unwrap() <= u64::from(starts), "{fence}");
+    }
+}
+
+fn assert_intended(world: &World, history: &[Event], shares: &[f64]) {
+    let told = format!("{}\n{:#?}", summary(history), world.playground.world().journal());
     for zone in world.zones() {
         let intended: BTreeMap<u64, _> = history.iter().filter_map(|event| intention(event, zone)).collect();
         let written = written(world, zone);
@@ -43,6 +55,7 @@ pub(crate) async fn assert_told_by_several(world: &World, daemon: &Process, shif
         for Written { generation, epoch: _, weights } in &written {
             let wanted = intended.get(generation).unwrap_or_else(|| panic!("unexplained: {told}"));
             assert_eq!(weights, &wanted.weights, "write {generation}: {told}");
+            assert!(weights.values().any(|weight| *weight > 0), "write {generation}: {told}");
             applied.push(wanted.share);
         }
         assert_eq!(applied, shares, "{told}");
@@ -52,8 +65,7 @@ pub(crate) async fn assert_told_by_several(world: &World, daemon: &Process, shif
         assert_eq!(field(&fence, "generation"), Some(last.generation), "{fence}: {told}");
     }
     assert_fences_rise(world);
-    assert_steps(&history, &told);
-    daemon.done(&["history", "verify", shift]).await;
+    assert_steps(history, &told);
 }
 
 /// No step twice, none left out, and each but the first with the numbers that let it be taken, unless a person
