@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossfade_engine::Point;
 use futures::future::join_all;
+use tokio::sync::Semaphore;
 
 use crate::harness::{Backend, Process, World, assert_told, on_each_store, run};
 
@@ -15,6 +16,10 @@ const RAMP: &str = "{ steps: [50, 100], hold: 1h, bake: 1s }";
 
 /// Stays at its first step for as long as the test takes.
 const WAITING: &str = "{ steps: [50, 100], hold: 1h }";
+
+/// Worlds that two processors can carry, most of which wait for a lease or for metrics. With many more, requests time
+/// out, which is a trouble that nobody asked for.
+static AT_ONCE: Semaphore = Semaphore::const_new(64);
 
 const KILLS: u32 = 8;
 

@@ -23,13 +23,9 @@ use crossfade_core::shift::Command;
 use crossfade_engine::Point;
 use crossfade_playground::{Fault, FaultKind};
 use futures::future::join_all;
-use tokio::sync::Semaphore;
 
-use super::{RAMP, begin, was_completed, was_taken_back};
+use super::{AT_ONCE, RAMP, begin, was_completed, was_taken_back};
 use crate::harness::{Backend, Process, World};
-
-/// What two processors can carry; nearly all of it waits for leases.
-static AT_ONCE: Semaphore = Semaphore::const_new(64);
 
 const OF_A_REVERT: [Point; 4] =
     [Point::IntentCommitted, Point::Answered, Point::AcceptedCommitted, Point::InSyncCommitted];

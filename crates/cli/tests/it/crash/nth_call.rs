@@ -22,7 +22,7 @@ use crossfade_engine::Settings;
 use crossfade_playground::{Fault, FaultKind};
 use futures::future::join_all;
 
-use super::RAMP;
+use super::{AT_ONCE, RAMP};
 use crate::harness::{DEADLINE, World, assert_story};
 
 const KINDS: [FaultKind; 4] =
@@ -32,7 +32,7 @@ const KINDS: [FaultKind; 4] =
 const ATTEMPTS: u32 = 3;
 
 /// Shifts at the same time, of each kind.
-const SIDE_BY_SIDE: u32 = 16;
+const SIDE_BY_SIDE: u32 = 14;
 
 /// More calls than any shift makes.
 const MOST: u32 = 160;
@@ -59,6 +59,7 @@ async fn a_shift_is_completed_whichever_call_fails() {
 
 /// A whole shift. Whether the fault was met.
 async fn shift_with(kind: FaultKind, nth: u32) -> bool {
+    let _permit = AT_ONCE.acquire().await.unwrap();
     let world = World::quiet_at(None).await;
     let fault = Fault::next(kind).after(nth).times(ATTEMPTS);
     let playground = world.playground.world();
