@@ -18,7 +18,7 @@ pub(crate) use self::{
     daemon::Process,
     proxy::Proxy,
     replica::{LEASE, Replica},
-    story::{assert_fences_rise, assert_story, assert_told, assert_told_by_several},
+    story::{assert_fences_rise, assert_story, assert_told},
     world::World,
 };
 

@@ -13,7 +13,7 @@ mod verbs;
 
 use std::time::Instant;
 
-use crate::harness::{DEADLINE, POLL, Process, World, assert_told_by_several};
+use crate::harness::{DEADLINE, POLL, Process, World, assert_told};
 
 /// Stays at every step until a person says otherwise.
 const WAITING: &str = "{ steps: [25, 50, 100], hold: 1h }";
@@ -51,7 +51,7 @@ async fn insist(daemon: &Process, arguments: &[&str]) {
 /// From the second step to the end, which leaves the same story as if nothing had happened.
 async fn goes_on_to_the_end(daemon: &Process, world: &World) {
     advance(daemon, 100.0).await;
-    assert_told_by_several(world, daemon, "www", &[25.0, 50.0, 100.0]).await;
+    assert_told(world, daemon, "www", &[25.0, 50.0, 100.0]).await;
     assert_eq!(world.weight("legacy"), 0);
 }
 

@@ -64,9 +64,10 @@ async fn shift_with(kind: FaultKind, nth: u32) -> bool {
     let fault = Fault::next(kind).after(nth).times(ATTEMPTS);
     let playground = world.playground.world();
     playground.arm(fault.clone());
-    let daemon = Daemon::start(&config(&world), Parts::default()).await.unwrap();
+    let (config, told) = (config(&world), format!("{fault:?}"));
+    let daemon = insist(&told, || Daemon::start(&config, Parts::default())).await;
     let url = format!("http://{}", daemon.address);
-    let (client, told) = (Client::new(&url, "tester").unwrap(), format!("{fault:?}"));
+    let client = Client::new(&url, "tester").unwrap();
 
     let plan = std::fs::read_to_string(world.quiet_plan("www", RAMP)).unwrap();
     insist(&told, || client.create(plan.clone(), Format::Yaml, None)).await;
@@ -78,7 +79,7 @@ async fn shift_with(kind: FaultKind, nth: u32) -> bool {
 
     let left = playground.armed().first().and_then(|left| left.times);
     let history = client.events("www", 0).await.unwrap();
-    assert_story(&world, &history, 1, &[50.0, 100.0]);
+    assert_story(&world, &history, &[50.0, 100.0]);
     let verified = world.run(&["--server", &url, "history", "verify", "www"]).await;
     assert_eq!(verified.code, 0, "{told}: {verified:#?}");
     daemon.stop().await.unwrap();
@@ -105,10 +106,16 @@ fn config(world: &World) -> Config {
 }
 
 /// As a person does who is told that AWS did not answer.
-async fn insist<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(told: &str, verb: impl Fn() -> F) {
+async fn insist<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
+    told: &str,
+    verb: impl Fn() -> F,
+) -> T {
     let deadline = Instant::now() + DEADLINE;
-    while let Err(error) = verb().await {
-        assert!(Instant::now() < deadline, "{told}: {error:#?}");
+    loop {
+        match verb().await {
+            Ok(done) => return done,
+            Err(error) => assert!(Instant::now() < deadline, "{told}: {error:#?}"),
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

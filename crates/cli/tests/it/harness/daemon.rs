@@ -147,10 +147,6 @@ impl Process {
         &self.url
     }
 
-    pub(crate) fn starts(&self) -> u32 {
-        self.starts
-    }
-
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.url, "tester").unwrap()
     }

@@ -23,30 +23,15 @@ struct Intended {
     weights: BTreeMap<String, u8>,
 }
 
-/// As [`assert_told_by_several`], of a daemon that was alone: each of its starts took up the lease once at most.
-pub(crate) async fn assert_told(world: &World, daemon: &Process, shift: &str, shares: &[f64]) {
-    assert_told_by_several(world, daemon, shift, shares).await;
-    for fence in world.zones().filter_map(|zone| world.fence_in(zone)) {
-        assert!(field(&fence, "epoch").unwrap() <= u64::from(daemon.starts()), "{fence}");
-    }
-}
-
 /// Every batch that was applied is one that the history intended, with these weights and no others, once in each zone
 /// and in order; each zone shows the last of them; and the history is whole. `shares` are those of the applied batches.
-pub(crate) async fn assert_told_by_several(world: &World, daemon: &Process, shift: &str, shares: &[f64]) {
-    assert_intended(world, &daemon.history(shift).await, shares);
+pub(crate) async fn assert_told(world: &World, daemon: &Process, shift: &str, shares: &[f64]) {
+    assert_story(world, &daemon.history(shift).await, shares);
     daemon.done(&["history", "verify", shift]).await;
 }
 
-/// The same but for the wholeness of the history. No more than `starts` daemons have written.
-pub(crate) fn assert_story(world: &World, history: &[Event], starts: u32, shares: &[f64]) {
-    assert_intended(world, history, shares);
-    for fence in world.zones().filter_map(|zone| world.fence_in(zone)) {
-        assert!(field(&fence, "epoch").unwrap() <= u64::from(starts), "{fence}");
-    }
-}
-
-fn assert_intended(world: &World, history: &[Event], shares: &[f64]) {
+/// The same but for the wholeness of the history.
+pub(crate) fn assert_story(world: &World, history: &[Event], shares: &[f64]) {
     let told = format!("{}\n{:#?}", summary(history), world.playground.world().journal());
     for zone in world.zones() {
         let intended: BTreeMap<u64, _> = history.iter().filter_map(|event| intention(event, zone)).collect();

@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 
 use super::{advance, begin, goes_on_to_the_end, insist};
 use crate::harness::{
-    DEADLINE, LEASE, POLL, Process, Replica, World, assert_fences_rise, assert_told_by_several,
+    DEADLINE, LEASE, POLL, Process, Replica, World, assert_fences_rise, assert_told,
 };
 
 /// Commands that are answered before the database ends again, and after.
@@ -93,7 +93,7 @@ async fn a_gate_takes_the_shift_back_while_there_is_no_database() {
         assert!(world.is_taken_back());
     }
     // Who still has the lease tells what it did.
-    assert_told_by_several(&kept.0, &kept.2, "www", &[25.0, 0.0]).await;
+    assert_told(&kept.0, &kept.2, "www", &[25.0, 0.0]).await;
     // Where it was lost, whoever has it next may have found it done.
     let known =
         |what: &Happened| matches!(what, Happened::GateFailed { .. } | Happened::FoundReverted { .. });

@@ -4,7 +4,7 @@ use crossfade_core::event::Happened;
 use futures::future::join_all;
 
 use super::{WRITE, advance, begin, goes_on_to_the_end};
-use crate::harness::{Proxy, Replica, World, assert_told_by_several};
+use crate::harness::{Proxy, Replica, World, assert_told};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_that_is_cut_off_from_the_database_is_replaced_and_comes_back() {
@@ -80,6 +80,6 @@ async fn a_write_whose_answer_is_lost_is_found_to_have_landed() {
         }
     }
     other.await_phase("www", "reverted").await;
-    assert_told_by_several(&world, &other, "www", &[25.0, 50.0, 0.0]).await;
+    assert_told(&world, &other, "www", &[25.0, 50.0, 0.0]).await;
     assert!(world.is_taken_back());
 }

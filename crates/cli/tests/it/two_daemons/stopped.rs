@@ -7,7 +7,7 @@ use crossfade_engine::Point;
 use futures::future::join_all;
 
 use super::{WRITE, begin, draw, goes_on_to_the_end};
-use crate::harness::{Replica, assert_told_by_several};
+use crate::harness::{Replica, assert_told};
 
 const RAMP: &str = "{ steps: [50, 100], hold: 1s, bake: 1s }";
 
@@ -59,7 +59,7 @@ async fn stand_still_again_and_again(seed: u64) {
     }
     println!("seed {seed}: stood still {SUSPENSIONS} times");
     one.await_phase("www", "completed").await;
-    assert_told_by_several(&world, &other, "www", &[50.0, 100.0]).await;
+    assert_told(&world, &other, "www", &[50.0, 100.0]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

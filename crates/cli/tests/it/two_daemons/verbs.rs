@@ -3,7 +3,7 @@
 use futures::future::join_all;
 
 use super::{advance, begin, goes_on_to_the_end};
-use crate::harness::{Proxy, Replica, assert_told_by_several};
+use crate::harness::{Proxy, Replica, assert_told};
 
 /// Never, as far as a test goes.
 const NO_POLLING: (&str, &str) = ("CROSSFADE_ENGINE__POLL", "10h");
@@ -46,5 +46,5 @@ async fn polled(cut: Option<fn(&Proxy)>) {
     goes_on_to_the_end(&other, &world).await;
     other.done(&["revert", "www"]).await;
     other.await_phase("www", "reverted").await;
-    assert_told_by_several(&world, &one, "www", &[25.0, 50.0, 100.0, 0.0]).await;
+    assert_told(&world, &one, "www", &[25.0, 50.0, 100.0, 0.0]).await;
 }
