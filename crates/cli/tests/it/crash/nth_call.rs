@@ -72,10 +72,7 @@ async fn shift_with(kind: FaultKind, nth: u32) -> bool {
     let plan = std::fs::read_to_string(world.quiet_plan("www", RAMP)).unwrap();
     insist(&told, || client.create(plan.clone(), Format::Yaml, None)).await;
     insist(&told, || client.command("www", Command::Start, None)).await;
-    let at = |percent: f64| move |share: f64| (share - percent).abs() < 0.5;
-    until(&told, &client, "running", at(50.0)).await;
-    insist(&told, || client.command("www", Command::Advance, None)).await;
-    until(&told, &client, "completed", at(100.0)).await;
+    until_completed(&told, &client).await;
 
     let left = playground.armed().first().and_then(|left| left.times);
     let history = client.events("www", 0).await.unwrap();
@@ -120,17 +117,20 @@ async fn insist<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
     }
 }
 
-async fn until(told: &str, client: &Client, phase: &str, there: impl Fn(f64) -> bool) {
+/// Advances from the first step, again where a hold for missing metrics has put an end to that.
+async fn until_completed(told: &str, client: &Client) {
     let deadline = Instant::now() + DEADLINE;
     loop {
         let shift = client.shift("www").await.unwrap();
-        if shift.phase == phase
-            && shift.share.set == shift.share.wanted
-            && shift.share.set.is_some_and(|share| there(share.percent()))
-        {
+        if shift.phase == "completed" {
             return;
         }
-        assert!(Instant::now() < deadline, "{told}: not {phase}: {shift:#?}");
+        let is_first = shift.share.set.is_some_and(|share| (share.percent() - 50.0).abs() < 0.5);
+        if is_first && shift.possible.iter().any(|verb| *verb == Command::Advance.verb()) {
+            // It may be refused by what has happened since.
+            let _ = client.command("www", Command::Advance, None).await;
+        }
+        assert!(Instant::now() < deadline, "{told}: not completed: {shift:#?}");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
