@@ -11,9 +11,7 @@ use futures::future::join_all;
 use tokio::task::block_in_place;
 
 use super::{advance, begin, goes_on_to_the_end, insist};
-use crate::harness::{
-    DEADLINE, LEASE, POLL, Process, Replica, World, assert_fences_rise, assert_told,
-};
+use crate::harness::{DEADLINE, LEASE, POLL, Process, Replica, World, assert_fences_rise, assert_told};
 
 /// Commands that are answered before the database ends again, and after.
 const ANSWERS: usize = 4;
