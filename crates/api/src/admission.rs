@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossfade_core::{
     GroupKey, ZoneId,
-    plan::{Mistake, Mistakes, Plan},
+    plan::{After, Mistake, Mistakes, Plan, circle},
     preview::{self, Groups, Preview},
+    shift::Phase,
 };
 use crossfade_ports::{Account, StoreError, ZonesError, store::Filter};
 
-use crate::{App, types::Problem};
+use crate::{App, Code, types::Problem};
 
 /// Rows read at a time when all shifts have to be looked through.
 pub(crate) const ROWS: u32 = 200;
@@ -23,6 +24,7 @@ pub(crate) struct Admitted {
 /// Looks at the zones that the plan names; refuses with everything that speaks against it.
 pub(crate) async fn admit(app: &App, plan: &Plan) -> Result<Admitted, Problem> {
     let account = account(app, plan)?;
+    uncircular(app, plan).await?;
     let groups = resolve(account, plan).await?;
     unclaimed(app, plan, &groups).await?;
     let mut listed = BTreeMap::new();
@@ -82,6 +84,33 @@ async fn unclaimed(app: &App, plan: &Plan, groups: &Groups) -> Result<(), Proble
             Some(_) | None => return Ok(()),
         }
     }
+}
+
+/// Whether the shifts that a plan comes after come, in the end, after the plan itself. Two plans that are applied in
+/// the same moment may still close a circle; what holds them then says which shift each of them waits for.
+pub(crate) async fn uncircular(app: &App, plan: &Plan) -> Result<(), Problem> {
+    let mut known: BTreeMap<String, Vec<After>> = BTreeMap::new();
+    let mut wanted: Vec<String> = plan.after().iter().map(|after| after.shift().to_owned()).collect();
+    while let Some(name) = wanted.pop() {
+        if name == plan.name || known.contains_key(&name) {
+            continue;
+        }
+        let stored = app.store.load(&name).await.map_err(Problem::of_store)?;
+        let after = match stored.map(|stored| stored.shift) {
+            Some(shift) if !matches!(shift.phase, Phase::Completed { .. } | Phase::Cancelled { .. }) => {
+                shift.plan.after().to_vec()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        wanted.extend(after.iter().map(|after| after.shift().to_owned()));
+        known.insert(name, after);
+    }
+    let Some(circle) = circle(&plan.name, plan.after(), &known) else { return Ok(()) };
+    Err(Problem::new(
+        Code::DependencyCircle,
+        format!("The plan would wait for itself: {}.", circle.join(" comes after ")),
+    )
+    .with_hint("Take one of these names out of schedule.after, here or in the other plan."))
 }
 
 /// What has to be read in each zone: the records' names and their fences'.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Code {
     BodyTooLarge,
     CrossOrigin,
+    DependencyCircle,
     Exists,
     Held,
     IdempotencyKeyReused,
@@ -54,9 +55,10 @@ macro_rules! entry {
 
 impl Code {
     /// Every code, in alphabetical order.
-    pub const ALL: [Code; 23] = [
+    pub const ALL: [Code; 24] = [
         Code::BodyTooLarge,
         Code::CrossOrigin,
+        Code::DependencyCircle,
         Code::Exists,
         Code::Held,
         Code::IdempotencyKeyReused,
@@ -107,6 +109,9 @@ impl Code {
         match self {
             Code::BodyTooLarge => entry!("body_too_large", PAYLOAD_TOO_LARGE, "The body is too large"),
             Code::CrossOrigin => entry!("cross_origin", FORBIDDEN, "Another site's page sent this"),
+            Code::DependencyCircle => {
+                entry!("dependency_circle", UNPROCESSABLE_ENTITY, "Shifts would wait for each other")
+            }
             Code::Exists => entry!("exists", CONFLICT, "There is a shift of this name"),
             Code::Held => entry!("held", CONFLICT, "Refused by a safety rule"),
             Code::IdempotencyKeyReused => {

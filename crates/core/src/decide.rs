@@ -7,6 +7,7 @@
 //! Up needs everything, down needs nothing: `climb` asks for the calendar, the hold time, settled traffic,
 //! passing gates and a zone as it was left; a revert asks for none of them.
 
+mod calendar;
 mod climb;
 mod holds;
 mod standing;
@@ -19,12 +20,14 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::write::applied;
 use self::zone::Compared;
+pub use self::{
+    calendar::{Other, Progress},
+    write::applied,
+};
 use crate::{
     RecordSet, ZoneId,
     batch::{Batch, GroupWeights},
-    calendar,
     event::{ChangeId, Event, Happened},
     gate::{self, Answer, GateReport, Verdict},
     plan::OnFail,
@@ -43,6 +46,8 @@ pub struct Observation {
     pub trouble: Option<Trouble>,
     /// The write of which every attempt has had an answer that was written down. See [`Observation::wrote_down`].
     pub answered: Option<u64>,
+    /// The shifts that this one comes after, by name.
+    pub others: BTreeMap<String, Other>,
 }
 
 /// The record sets at the shift's names and their fences' names.
@@ -85,9 +90,20 @@ pub struct Rules {
 /// Something to be done, now that it is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    Read { zone: ZoneId },
-    Ask { change: ChangeId },
-    Submit { generation: u64, batch: Batch },
+    Read {
+        zone: ZoneId,
+    },
+    Ask {
+        change: ChangeId,
+    },
+    Submit {
+        generation: u64,
+        batch: Batch,
+    },
+    /// Looks another shift up in the store.
+    Look {
+        shift: String,
+    },
 }
 
 /// An unread decision is a decision not made.
@@ -228,11 +244,19 @@ impl Look<'_> {
         if let Some(write) = &self.shift.write {
             return self.advance(write);
         }
+        if let Some(happened) = self.expired_approval(next) {
+            return Verge::Happen(happened);
+        }
         if let Some(verge) = self.asked() {
             return verge;
         }
         if let Some(happened) = self.found_reverted() {
             return Verge::Happen(happened);
+        }
+        if self.shift.plan.step(next).is_some()
+            && let Some(looks) = self.look_at_others()
+        {
+            return Verge::Do(looks);
         }
         let changed = self.changed_holds(next);
         if !changed.is_empty() {
@@ -311,16 +335,7 @@ impl Look<'_> {
             Phase::Scheduled => {
                 shift.plan.start().map(|at| Next { at: Some(at), what: "the shift starts".to_owned() })
             }
-            Phase::Running { next, .. } => {
-                let what = match shift.plan.step(next) {
-                    Some(step) => format!("{} of the traffic", step.share),
-                    None => "the shift is completed".to_owned(),
-                };
-                let observed = shift.settled_at.map(|settled| settled + self.hold_time(next));
-                let observed = observed.max(self.overwrite_arrives_by());
-                let opens = calendar::closed(&shift.plan, self.now).map(|closed| closed.until);
-                Some(Next { at: observed.max(opens), what })
-            }
+            Phase::Running { next, .. } => Some(self.next_step(next)),
             Phase::Reverting { .. } => Some(Next { at: None, what: "the shift is reverted".to_owned() }),
             Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => None,
         }

@@ -9,7 +9,7 @@ use crate::{
     GroupKey, RecordSet, Share, ZoneId,
     batch::GroupWeights,
     gate::GateReport,
-    plan::{OnFail, Plan},
+    plan::{OnFail, Plan, Then},
     shift::{Hold, Purpose},
 };
 
@@ -98,6 +98,13 @@ pub enum Happened {
     GateFailed {
         gate: GateReport,
         on_fail: OnFail,
+    },
+    /// Nobody approved a step in time, and this is what follows.
+    ApprovalExpired {
+        /// Counted from 0.
+        step: usize,
+        then: Then,
+        sentence: String,
     },
     /// An `advance`, or an `adopt`, that could not be followed.
     AdvanceDropped {

@@ -4,6 +4,7 @@
 
 mod gate;
 mod parse;
+mod schedule;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,10 @@ pub use self::{
         Percentile, Question, SlowerBy, Source, ToleratedIncrease, Unit,
     },
     parse::{Format, Mistake, Mistakes, parse},
+    schedule::{
+        After, Approval, AtShare, Day, Deadline, Edge, Freeze, Schedule, Then, TimeOfDay, Window, Zone,
+        circle,
+    },
     schema::schema,
 };
 use crate::{RecordType, Share};
@@ -105,17 +110,8 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Span>,
     /// Waits for a person before this step.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub approval: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// Nothing moves before this instant, as in `2026-12-01T09:00:00[Europe/Paris]`; then the shift starts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
-    pub start: Option<Zoned>,
+    #[serde(default, skip_serializing_if = "Approval::is_not_needed")]
+    pub approval: Approval,
 }
 
 impl Plan {
@@ -134,6 +130,11 @@ impl Plan {
 
     pub fn max_wait(&self) -> SignedDuration {
         self.ramp.max_wait()
+    }
+
+    /// The shifts that have to have come far enough before this one goes up.
+    pub fn after(&self) -> &[After] {
+        self.schedule.as_ref().map_or(&[], |schedule| &schedule.after)
     }
 
     pub fn start(&self) -> Option<jiff::Timestamp> {

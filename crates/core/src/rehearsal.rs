@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::{traffic::Traffic, zones::Zones};
 use crate::{
     GroupKey, RecordName, Share, ZoneId,
-    decide::{Effect, Observation, Rules, ZoneRead, applied, decide},
+    decide::{Effect, Observation, Other, Progress, Rules, ZoneRead, applied, decide},
     event::{Actor, Event, Happened},
     plan::Plan,
     shift::{Cause, Command, Phase, Shift, TransitionError, command, create},
@@ -207,7 +207,7 @@ impl Stage<'_> {
     }
 
     fn approval_due(&self) -> Option<Timestamp> {
-        let hold = self.shift.holds.get(&Cause::Approval)?;
+        let hold = self.shift.holds.get(&Cause::Approval).filter(|hold| !hold.until_resumed)?;
         hold.since.checked_add(self.setting.approved_after?).ok()
     }
 
@@ -267,6 +267,12 @@ impl Stage<'_> {
             Effect::Ask { change } => {
                 let read = self.zones.ask(&change, self.now);
                 self.seen.changes.insert(change, read);
+            }
+            // Whoever plays a plan through plays this one, and takes those before it for done.
+            Effect::Look { shift } => {
+                let phase = Phase::Completed { at: self.setting.begins, finalized: false };
+                let found = Some(Progress { phase, share: Share::ALL });
+                self.seen.others.insert(shift, Other { at: self.now, found });
             }
             Effect::Submit { generation, batch } => {
                 self.seen.zones.clear();

@@ -137,6 +137,8 @@ fn outlook(shift: &Shift, report: Option<&Report>) -> String {
     if shift.is_given_up() {
         return giving_up(shift);
     }
+    // The report is from the last look, and may be from another phase.
+    let next = report.and_then(|report| report.next.as_ref()).filter(|_| shift.next_step().is_some());
     if let Some(hold) = foremost(shift) {
         let reverting = matches!(shift.phase, Phase::Reverting { .. });
         return match hold.cause {
@@ -145,8 +147,9 @@ fn outlook(shift: &Shift, report: Option<&Report>) -> String {
                 "Nothing is written until somebody decides: `adopt` takes the zone's weights, `reassert` writes ours."
                     .to_owned()
             }
-            Cause::Approval => "It goes on after `approve`.".to_owned(),
             _ if hold.until_resumed => "It stays there until `resume`.".to_owned(),
+            Cause::Approval => "It goes on after `approve`.".to_owned(),
+            Cause::Calendar | Cause::Dependency if next.is_some() => next.map(upcoming).unwrap_or_default(),
             Cause::Operator
             | Cause::Gate
             | Cause::Fault
@@ -155,11 +158,8 @@ fn outlook(shift: &Shift, report: Option<&Report>) -> String {
             | Cause::Dependency => "It goes on by itself when that ends.".to_owned(),
         };
     }
-    // The report is from the last look, and may be from another phase.
-    let next = report.and_then(|report| report.next.as_ref()).filter(|_| shift.next_step().is_some());
     match next {
-        Some(Next { at: Some(at), what }) => format!("Next: {what}, at {} at the earliest.", short(*at)),
-        Some(Next { at: None, what }) => format!("Next: {what}."),
+        Some(next) => upcoming(next),
         None => match shift.phase {
             Phase::Scheduled => match shift.plan.start() {
                 Some(start) => format!("It begins with `start`, or by itself at {}.", short(start)),
@@ -197,6 +197,7 @@ pub fn told(what: &Happened) -> Option<String> {
         Happened::WriteDropped { because, .. } => format!("not written after all: {because}"),
         Happened::Confirmed { .. } => "in sync, and read back as written".to_owned(),
         Happened::GateFailed { gate, .. } => format!("gate {} failed: {}", gate.name, gate.sentence),
+        Happened::ApprovalExpired { sentence, .. } => sentence.clone(),
         Happened::HoldBegan { hold } => format!("held: {}", hold.sentence),
         Happened::HoldEnded { hold } => format!("no longer held: {}", hold.sentence),
         Happened::Paused { .. } => "paused".to_owned(),
@@ -231,6 +232,13 @@ fn giving_up(shift: &Shift) -> String {
         )
     } else {
         "The fence is removed next.".to_owned()
+    }
+}
+
+fn upcoming(next: &Next) -> String {
+    match next.at {
+        Some(at) => format!("Next: {}, at {} at the earliest.", next.what, short(at)),
+        None => format!("Next: {}.", next.what),
     }
 }
 

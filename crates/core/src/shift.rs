@@ -231,6 +231,9 @@ pub(crate) const REFUSALS_BEFORE_OVERWRITE: u32 = 3;
 /// may itself be off by as much and still be let in, hence twice that.
 pub const ARRIVES_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
+/// The code of the hold for an approval that did not come in time.
+pub const OVERDUE: &str = "approval_overdue";
+
 /// The code of the hold that a failed gate leaves where it does not revert.
 const FAILED: &str = "failed";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade_core::{
     ZoneId,
     batch::Batch,
-    decide::{ChangeRead, ChangeState, Effect, Trouble, ZoneRead, applied},
+    decide::{ChangeRead, ChangeState, Effect, Other, Trouble, ZoneRead, applied},
     event::{ChangeId, Happened},
     shift::{Phase, Purpose, Shift},
 };
@@ -16,6 +16,9 @@ use crate::{
     round::{Context, at_least},
     slot::Slot,
 };
+
+/// After a store that did not say how far another shift is.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 pub(crate) enum Acted {
     Done,
@@ -41,7 +44,9 @@ impl Context {
             return Acted::Doubted;
         }
         // A revert has the rest of the account's budget for itself.
+        // The budget is for AWS.
         if !is_urgent(&slot.shift)
+            && !matches!(effect, Effect::Look { .. })
             && let Err(wait) = self.budgets.take(&name)
         {
             return Acted::Later(at_least(wait));
@@ -50,6 +55,24 @@ impl Context {
             Effect::Read { zone } => self.read(slot, &account, zone).await,
             Effect::Ask { change } => self.ask(slot, &account, change).await,
             Effect::Submit { generation, batch } => self.submit(slot, &account, generation, batch).await,
+            Effect::Look { shift } => self.look(slot, shift).await,
+        }
+    }
+
+    /// How far another shift has come, in whichever account it is.
+    async fn look(&self, slot: &mut Slot, name: String) -> Acted {
+        let at = self.clock.now();
+        match self.store.load(&name).await {
+            Ok(stored) => {
+                self.store_answered();
+                let other = Other::new(stored.as_ref().map(|stored| &stored.shift), at);
+                slot.seen.others.insert(name, other);
+                Acted::Done
+            }
+            Err(error) => {
+                self.store_failed(&error);
+                Acted::Later(LOOK_AGAIN_AFTER)
+            }
         }
     }
 

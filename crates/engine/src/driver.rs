@@ -301,6 +301,9 @@ impl Driver {
             Some(Place::Away { again, left_at, .. }) => *again && *left_at == slot.stored,
             Some(Place::Here { .. }) | None => false,
         };
+        if matches!(self.places.get(&name), Some(Place::Away { left_at, .. }) if *left_at != slot.stored) {
+            self.tell_those_after(&name);
+        }
         if slot.gone || (!slot.shift.is_active() && slot.unsaved.is_empty() && !again) {
             self.places.remove(&name);
             return;
@@ -322,6 +325,17 @@ impl Driver {
             self.metrics_at = self.metrics_at.min(self.metrics_read_at + METRICS_AT_MOST_EVERY);
         }
         self.places.insert(name, Place::Here { slot, due });
+    }
+
+    /// Shifts that come after one that has changed look at it again, at once if they are here.
+    fn tell_those_after(&mut self, name: &str) {
+        for place in self.places.values_mut() {
+            if let Place::Here { slot, due } = place
+                && slot.seen.others.remove(name).is_some()
+            {
+                *due = Some(Instant::now());
+            }
+        }
     }
 
     fn instant(&self, at: Timestamp) -> Instant {

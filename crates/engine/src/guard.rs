@@ -19,7 +19,7 @@ pub(crate) fn permits(slot: &Slot, effect: &Effect) -> bool {
         return false;
     }
     match effect {
-        Effect::Read { .. } | Effect::Ask { .. } => true,
+        Effect::Read { .. } | Effect::Ask { .. } | Effect::Look { .. } => true,
         Effect::Submit { batch, .. } => is_on_known_ground(slot, batch),
     }
 }

@@ -9,6 +9,7 @@
 //! In reading order: `fault`, the world's parts (`store`, `route53`, `traffic`), the daemons (`replica`, `call`,
 //! `keeper`), `people`, `pace` (how long everything takes), `watch` (what the invariants see), `ending`, and `tally` (figures over many lives).
 
+mod calendar;
 mod call;
 mod ending;
 mod fault;
@@ -151,6 +152,8 @@ struct Sim {
     people_gap: f64,
     pace: Pace,
     plans: u32,
+    /// What the shift that comes first does.
+    neighbour: u64,
     ttl: u32,
     /// Until then a lease may be held twice, because the database has forgotten one.
     forgetful_until: i64,

@@ -1,6 +1,9 @@
 //! What the log says of a shift's events: decisions, and whatever somebody may want to be woken for.
 
-use crossfade_core::event::{Event, Happened};
+use crossfade_core::{
+    event::{Event, Happened},
+    shift::OVERDUE,
+};
 
 /// One line for an event, if it is one that a log should have. The history has them all.
 #[expect(
@@ -28,6 +31,19 @@ pub(crate) fn tell(shift: &str, event: &Event) {
                 because = gate.sentence,
                 "a gate failed"
             );
+        }
+        Happened::ApprovalExpired { step, sentence, .. } => {
+            count("approval_expired");
+            tracing::warn!(
+                shift.name = shift,
+                shift.step = step + 1,
+                because = sentence,
+                "an approval did not come"
+            );
+        }
+        Happened::HoldBegan { hold } if hold.code == OVERDUE => {
+            count(OVERDUE);
+            tracing::warn!(shift.name = shift, hold.code = hold.code, because = hold.sentence, "held");
         }
         Happened::HoldBegan { hold } if hold.until_resumed => {
             count("held_for_a_person");

@@ -127,6 +127,7 @@ pub(super) async fn revise(
 ) -> Result<Response, Problem> {
     let plan = change.plan()?;
     let reason = clean_reason(query.reason)?;
+    admission::uncircular(&app, &plan).await?;
     for _ in 0..ATTEMPTS {
         let Stored { shift, report } = load(&app, &name).await?;
         expected(&shift, change.if_match.as_ref())?;

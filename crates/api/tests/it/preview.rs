@@ -1,5 +1,6 @@
 //! What a plan would do.
 
+use axum::http::StatusCode;
 use crossfade_core::{
     gate::{AlarmQuery, AlarmState, request_queries},
     plan::Source,
@@ -42,4 +43,31 @@ async fn metrics_without_data_and_alarms_that_are_not_there_are_told() {
     world.metrics.outage(Some("denied"));
     let answer = world.post_plan("/api/v1/preview", &text).await;
     assert!(answer.text.contains("gate right: the metrics of the `to` side could not be read: denied"));
+}
+
+#[tokio::test]
+async fn shifts_that_would_wait_for_each_other_are_refused() {
+    let world = World::new();
+    let after = |name: &str, other: &str| format!("{}schedule: {{ after: [{other}] }}\n", plan(name));
+    let shifts = "/api/v1/shifts";
+    for (name, other) in [("www", "shop"), ("shop", "api")] {
+        assert_eq!(world.post_plan(shifts, &after(name, other)).await.status, StatusCode::CREATED);
+    }
+    let closing = after("api", "www");
+    for path in ["/api/v1/preview", "/api/v1/shifts?dry_run=true", shifts] {
+        let refused = world.post_plan(path, &closing).await;
+        assert_eq!(refused.code(), "dependency_circle", "{path}");
+        assert_eq!(
+            refused.json()["detail"],
+            "The plan would wait for itself: api comes after www comes after shop comes after api."
+        );
+    }
+    // A revision may close a circle as well.
+    assert_eq!(world.post_plan(shifts, &plan("api")).await.status, StatusCode::CREATED);
+    for path in ["/api/v1/shifts/api/plan?dry_run=true", "/api/v1/shifts/api/plan"] {
+        assert_eq!(world.plan("PUT", path, &closing).await.code(), "dependency_circle", "{path}");
+    }
+    // Whoever has given up waits for nobody.
+    world.post("/api/v1/shifts/shop/cancel", "").await;
+    assert_eq!(world.plan("PUT", "/api/v1/shifts/api/plan", &closing).await.status, StatusCode::ACCEPTED);
 }

@@ -21,6 +21,7 @@ pub fn of_problem(problem: Problem) -> Failure {
         }),
         Code::BodyTooLarge
         | Code::CrossOrigin
+        | Code::DependencyCircle
         | Code::Exists
         | Code::IdempotencyKeyReused
         | Code::Internal
@@ -54,6 +55,7 @@ fn exit(code: Code) -> Exit {
             Exit::Unreachable
         }
         Code::BodyTooLarge
+        | Code::DependencyCircle
         | Code::Internal
         | Code::MalformedBody
         | Code::MalformedRequest

@@ -92,8 +92,8 @@ fn of_hold(name: &str, hold: &Hold) -> Because {
         Cause::Drift => format!(
             "crossfade adopt {name} takes the zone's weights, crossfade reassert {name} writes the shift's again"
         ),
-        Cause::Approval => format!("crossfade approve {name}"),
         _ if hold.until_resumed => format!("crossfade resume {name}"),
+        Cause::Approval => format!("crossfade approve {name}"),
         Cause::NoData => "look why no metrics arrive; it goes on when they do".to_owned(),
         Cause::Fault => "look at what is said above; it goes on when that ends".to_owned(),
         Cause::Operator | Cause::Gate | Cause::Calendar | Cause::Dependency => {

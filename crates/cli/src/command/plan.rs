@@ -96,11 +96,23 @@ pub(super) fn wrong(file: &Path, mistakes: &Mistakes) -> Failure {
 
 fn check(context: &Context, files: &[PathBuf]) -> Result<Exit, Failure> {
     let mut failed = Vec::new();
+    let mut plans = Vec::new();
     for file in files {
-        match (read(file), context.global.output) {
-            (Ok(plan), Output::Table) => render::line(format!("{}: {}", file.display(), summary(&plan)))?,
-            (Ok(plan), output) => render::json(&plan, output)?,
-            (Err(failure), _) => failed.push(failure),
+        match read(file) {
+            Ok(plan) => plans.push((file, plan)),
+            Err(failure) => failed.push(failure),
+        }
+    }
+    let after = plans.iter().map(|(_, plan)| (plan.name.clone(), plan.after().to_vec())).collect();
+    for (file, plan) in &plans {
+        match (plan::circle(&plan.name, plan.after(), &after), context.global.output) {
+            (Some(circle), _) => failed.push(
+                Failure::failed(format!("{}: the plan would wait for itself", file.display()))
+                    .notes([circle.join(" comes after ")])
+                    .hint("take one of these names out of schedule.after"),
+            ),
+            (None, Output::Table) => render::line(format!("{}: {}", file.display(), summary(plan)))?,
+            (None, output) => render::json(plan, output)?,
         }
     }
     let last = failed.pop();

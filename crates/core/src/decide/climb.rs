@@ -15,7 +15,7 @@ use crate::{
     weights::share_of,
 };
 
-use super::{FRESH, Look, READ_AGAIN_AFTER, Verge, zone::Stamp};
+use super::{Effect, FRESH, Look, READ_AGAIN_AFTER, Verge, zone::Stamp};
 
 /// Percentage points by which groups at one share may differ, because few shares can be had exactly.
 const ALIKE: f64 = 0.5;
@@ -207,21 +207,21 @@ impl Look<'_> {
     }
 
     fn rest_of_hold(&self) -> Verge {
-        if self.shift.holds.contains_key(&Cause::Dependency) {
-            // Before the first write nobody else reads the zone, and only a look tells that it was mended.
-            let oldest =
-                self.shift.zones().iter().filter_map(|zone| Some(self.seen.zones.get(zone)?.at)).min();
-            return match (self.read_missing(Some(self.now - LOOK_AGAIN_AFTER)), oldest) {
-                (Some(reads), _) => Verge::Do(reads),
-                (None, Some(at)) => Verge::Until(at + LOOK_AGAIN_AFTER, "the zone is read again"),
-                (None, None) => Verge::Rest,
-            };
-        }
         let next = self.shift.next_step().unwrap_or(0);
-        match self.shift.settled_at.map(|settled| settled + self.hold_time(next)) {
-            Some(at) if at > self.now => Verge::Until(at, "the hold time ends"),
-            Some(_) | None => Verge::Rest,
+        let mut ahead = self.reopens(next);
+        if self.shift.holds.contains_key(&Cause::Dependency) && self.shift.baseline.is_none() {
+            // Before the first write nobody else reads the zone, and only a look tells that it was mended.
+            let zones = self.shift.zones();
+            let oldest =
+                zones.iter().map(|zone| self.seen.zones.get(zone).map(|read| read.at)).min().flatten();
+            match oldest.map(|at| at + LOOK_AGAIN_AFTER).filter(|again| *again > self.now) {
+                Some(again) => {
+                    ahead = ahead.into_iter().chain([(again, "the zone is read again")]).min();
+                }
+                None => return Verge::Do(zones.into_iter().map(|zone| Effect::Read { zone }).collect()),
+            }
         }
+        ahead.map_or(Verge::Rest, |(at, why)| Verge::Until(at, why))
     }
 
     fn drop_advance(&self) -> Verge {

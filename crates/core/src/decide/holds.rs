@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 
 use crate::{
-    Share, calendar,
+    Share,
     event::{Actor, Happened},
     gate::{Code, Verdict},
-    shift::{Asked, Cause, Hold},
+    shift::{Cause, Hold},
     weights::split,
 };
 
@@ -32,7 +32,14 @@ impl Look<'_> {
                 (false, true) => true,
                 (true, false) => false,
                 (true, true) => old.code == hold.code && rested && differs(&old.sentence, &hold.sentence),
-                (false, false) => old.code != hold.code || (rested && differs(&old.sentence, &hold.sentence)),
+                (false, false) => {
+                    let reworded = if of_time(&hold) {
+                        old.sentence != hold.sentence
+                    } else {
+                        rested && differs(&old.sentence, &hold.sentence)
+                    };
+                    old.code != hold.code || reworded
+                }
             };
             // The same hold for another reason.
             other.then_some(Hold { since: old.since, ..hold })
@@ -122,24 +129,6 @@ impl Look<'_> {
         }
     }
 
-    fn calendar_holds(&self, next: usize, holds: &mut Vec<Hold>) {
-        if next < self.shift.plan.ramp.steps.len()
-            && let Some(closed) = calendar::closed(&self.shift.plan, self.now)
-        {
-            holds.push(self.hold(Cause::Calendar, "closed", closed.sentence));
-        }
-        // Whoever asks to advance waives the hold time, not the approval.
-        let advance = matches!(self.shift.asked, Some(Asked::Advance { .. }));
-        if let Some(step) = self.shift.plan.step(next)
-            && step.approval
-            && self.shift.approved != Some(next)
-            && (self.shift.moved_at.is_none() || advance || self.observed_long_enough(next))
-        {
-            let sentence = format!("step {} ({}) waits for somebody's approval", next + 1, step.share);
-            holds.push(self.hold(Cause::Approval, "approval", sentence));
-        }
-    }
-
     pub(super) fn hold(&self, cause: Cause, code: &str, sentence: String) -> Hold {
         Hold {
             cause,
@@ -167,4 +156,9 @@ fn differs(one: &str, other: &str) -> bool {
         })
     }
     !words(one).eq(words(other))
+}
+
+/// Whose sentence changes only with what it says, and says when it ends.
+fn of_time(hold: &Hold) -> bool {
+    matches!(hold.cause, Cause::Calendar | Cause::Approval | Cause::Dependency)
 }

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     Share, Weight,
     batch::weights_of,
+    calendar,
     gate::Standing,
     plan::Plan,
     shift::{Cause, Shift},
@@ -25,7 +26,7 @@ pub(super) fn standing(shift: &Shift, seen: &Observation, now: Timestamp) -> Sta
         share: given.map_or(shift.landed, |(_, most)| most),
         share_least: given.filter(|(least, most)| least < most).map(|(least, _)| least),
         ttl: shift.ttl(),
-        waits_until: waits_until(shift),
+        waits_until: waits_until(shift, now),
         gates: shift.plan.gates.iter().filter(|gate| !gate.observe_only && gate.errors().is_some()).count(),
     }
 }
@@ -73,12 +74,20 @@ fn judged_since(shift: &Shift) -> Option<Timestamp> {
     Some(moved_at.max(answered.unwrap_or(moved_at)).max(shift.evidence_from.unwrap_or(moved_at)))
 }
 
-/// When whoever waits for the gates has waited too long. `None` before the traffic has settled.
-fn waits_until(shift: &Shift) -> Option<Timestamp> {
+/// When whoever waits for the gates has waited too long. `None` before the traffic has settled, and while the calendar
+/// was closed for part of that time: a quiet night that nobody waited through proves nothing against a step.
+fn waits_until(shift: &Shift, now: Timestamp) -> Option<Timestamp> {
     let next = shift.next_step()?;
     let settled = shift.settled_at?;
     let since = shift.resumed_at.map_or(settled, |resumed| resumed.max(settled));
     let allowed = shift.plan.max_wait().max(hold_time(shift, next));
+    if shift.plan.step(next).is_some()
+        && let Ok(then) = now.checked_sub(allowed)
+        && since <= then
+        && !calendar::stays_open(&shift.plan, then, now)
+    {
+        return None;
+    }
     // Nobody lives to see what is out of range.
     since.checked_add(allowed).ok()
 }

@@ -1,5 +1,6 @@
 //! The life of a shift on the real decision code, in virtual time, against a zone in memory.
 
+mod calendar;
 mod given_up;
 mod landed;
 
@@ -7,7 +8,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ChangeRead, ChangeState, Effect, Observation, Rules, ZoneRead, applied, decide};
+use super::{
+    ChangeRead, ChangeState, Effect, Observation, Other, Progress, Rules, ZoneRead, applied, decide,
+};
 use crate::{
     RecordName, RecordSet, RecordType, Routing, Share, Weight, ZoneId,
     batch::{Action, Batch},
@@ -57,6 +60,8 @@ struct World {
     silent: bool,
     /// Nobody asks the `to` side for anything, and CloudWatch has nothing to say.
     idle: bool,
+    /// Other shifts of the store.
+    others: BTreeMap<String, Progress>,
 }
 
 fn member(id: &str, weight: u8) -> RecordSet {
@@ -110,6 +115,7 @@ impl World {
             mended_at: None,
             silent: false,
             idle: false,
+            others: BTreeMap::new(),
         }
     }
 
@@ -170,6 +176,10 @@ impl World {
                 self.seen.changes.insert(change, ChangeRead { at: self.now, state: ChangeState::InSync });
             }
             Effect::Submit { generation, batch } => self.submit(generation, batch),
+            Effect::Look { shift } => {
+                let found = self.others.get(&shift).cloned();
+                self.seen.others.insert(shift, Other { at: self.now, found });
+            }
         }
     }
 
@@ -749,7 +759,7 @@ fn forgetting_everything_at_any_moment_changes_nothing() {
                         world.happen(decision.happened);
                         world.seen = Observation::default();
                     }
-                    Effect::Read { .. } | Effect::Submit { .. } => world.act(effect),
+                    Effect::Read { .. } | Effect::Submit { .. } | Effect::Look { .. } => world.act(effect),
                 }
             }
         }

@@ -87,6 +87,11 @@ impl Look<'_> {
                 Some(_) | None => Verge::Do(vec![Effect::Read { zone: zone.clone() }]),
             };
         };
+        if let Purpose::Step { .. } = write.purpose
+            && let Some(looks) = self.look_at_others()
+        {
+            return Verge::Do(looks);
+        }
         let generation = write.generation;
         if self.has_landed(write, zone, &listed) {
             return Verge::Happen(applied(self.shift, generation, zone, None));
@@ -250,6 +255,7 @@ impl Look<'_> {
         self.shift.holds.keys().any(|cause| *cause != Cause::Fault)
             || self.gates.iter().any(judged)
             || calendar::closed(&self.shift.plan, self.now).is_some()
+            || self.unmet().is_some()
     }
 
     fn remains_above(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {

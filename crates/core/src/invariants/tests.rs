@@ -62,7 +62,15 @@ fn stepping() -> (Shift, Vec<Event>, Arc<Commit>) {
     let (shift, more) = taken.after(vec![intended], &Actor::daemon(), None, now()).unwrap();
     events.extend(more.clone());
     let (gates, reads) = (BTreeMap::new(), BTreeMap::new());
-    let commit = Commit { at: now(), before: Arc::new(taken), events: more, gates, reads, saved: true };
+    let commit = Commit {
+        at: now(),
+        before: Arc::new(taken),
+        events: more,
+        gates,
+        reads,
+        others: BTreeMap::new(),
+        saved: true,
+    };
     (shift, events, Arc::new(commit))
 }
 

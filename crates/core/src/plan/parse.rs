@@ -1,7 +1,7 @@
 //! Reads a plan from YAML, TOML or JSON, and names every mistake in it with its place and its remedy.
 //!
 //! All three formats become one small tree of values that know where they stand (`tree`); one reader walks it
-//! (`cursor`, `document`, `ramp`, `records`, `gates`). It goes on after a mistake, because somebody who has to
+//! (`cursor`, `document`, `ramp`, `schedule`, `records`, `gates`). It goes on after a mistake, because somebody who has to
 //! fix a plan in the night wants the whole list.
 
 mod cursor;
@@ -12,6 +12,7 @@ mod names;
 mod places;
 mod ramp;
 mod records;
+mod schedule;
 mod toml;
 mod tree;
 mod yaml;
@@ -28,8 +29,9 @@ pub(super) use self::{
         ACKNOWLEDGEMENT, ALARMS, ALB, API_HTTP, API_REST, CLASSIC_ELB, CLOUDFRONT, CUSTOM, ERROR_RATE,
         ERRORS, INCREASE, LATENCY, NAMED_ALARMS, NLB, SIDES, SLOWER,
     },
-    ramp::{RAMP, SCHEDULE, STEP},
+    ramp::{RAMP, STEP},
     records::RECORDS,
+    schedule::{AT_SHARE, DEADLINE, FREEZE, SCHEDULE, WINDOW},
 };
 use self::{
     cursor::{Cursor, Notes},

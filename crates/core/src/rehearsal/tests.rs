@@ -138,3 +138,34 @@ fn orders_are_followed_or_refused() {
     assert_eq!(at.duration_since(setting().begins), SignedDuration::from_mins(110));
     assert!(why.contains("cannot finalize"), "{why}");
 }
+
+#[test]
+fn a_calendar_is_kept_and_shifts_that_come_first_are_taken_for_done() {
+    let schedule = r#"
+schedule:
+  timezone: Europe/Paris
+  windows: [{ days: [tue, wed, thu], from: "10:00", to: "10:20" }]
+  freezes: [{ from: 2026-12-02, to: 2026-12-03 }]
+  after: [db]
+"#;
+    let setting = Setting { ends_after: SignedDuration::from_hours(72), ..setting() };
+    let timeline = play(&format!("{PLAN}{schedule}"), &setting);
+    assert_eq!(timeline.phase, "completed");
+    let steps: Vec<String> = timeline
+        .events
+        .iter()
+        .filter(|event| matches!(event.what, Happened::Intended { .. }))
+        .map(|event| event.at.strftime("%d %H:%M").to_string())
+        .collect();
+    assert_eq!(steps, ["01 09:00", "01 09:17", "03 09:00"]);
+}
+
+#[test]
+fn an_approval_that_does_not_come_in_time_is_followed_by_what_the_plan_says() {
+    let plan = PLAN.replace("approval: true", "approval: { deadline: 5h, then: revert }");
+    let timeline = play(&plan, &Setting { approved_after: None, ..setting() });
+    assert_eq!(timeline.phase, "reverted");
+    let plan = PLAN.replace("approval: true", "approval: { deadline: 5h, then: step_back }");
+    let timeline = play(&plan, &Setting { approved_after: Some(SignedDuration::from_hours(6)), ..setting() });
+    assert_eq!((timeline.phase.as_str(), timeline.share.percent()), ("running", 5.0));
+}

@@ -276,7 +276,7 @@ impl Shift {
             return Err(Refusal::Held(self.holds.values().map(|hold| hold.sentence.clone()).collect()));
         }
         if let Some(step) = self.plan.step(next)
-            && step.approval
+            && step.approval.is_needed()
             && self.approved != Some(next)
         {
             return Err(not_now(&format!(
@@ -291,7 +291,7 @@ impl Shift {
     fn approve(&self) -> Result<Vec<Happened>, Refusal> {
         let next = self.next_step().ok_or_else(|| not_now("it is not running"))?;
         match self.plan.step(next) {
-            Some(step) if step.approval && self.approved != Some(next) => {
+            Some(step) if step.approval.is_needed() && self.approved != Some(next) => {
                 Ok(vec![Happened::Approved { step: next }])
             }
             Some(_) | None => Err(not_now("the next step waits for nobody's approval")),

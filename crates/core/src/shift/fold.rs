@@ -13,7 +13,7 @@ use crate::{
     batch::members,
     event::{Actor, Draft, Event, Happened, Hash},
     gate::GateReport,
-    plan::{OnFail, Plan, Step},
+    plan::{OnFail, Plan, Step, Then},
     record::RecordSet,
 };
 
@@ -140,6 +140,7 @@ impl Shift {
                 self.holds.remove(&hold.cause);
             }
             Happened::GateFailed { gate, on_fail } => self.gate_failed(at, gate, *on_fail),
+            Happened::ApprovalExpired { then, sentence, .. } => self.approval_expired(at, *then, sentence),
             Happened::Intended { generation, purpose, share, weights, .. } => {
                 let write = Write {
                     generation: *generation,
@@ -212,6 +213,8 @@ impl Shift {
     fn revised(&mut self, plan: &Plan) {
         self.plan = plan.clone();
         self.revision += 1;
+        // Whoever gives an approval a deadline does not mean one that has passed.
+        self.holds.retain(|cause, hold| *cause != Cause::Approval || hold.until_resumed);
         self.stand_at(self.wanted);
     }
 
@@ -268,6 +271,26 @@ impl Shift {
             until_resumed: true,
         };
         self.holds.insert(Cause::Gate, hold);
+    }
+
+    fn approval_expired(&mut self, at: Timestamp, then: Then, sentence: &str) {
+        match then {
+            Then::Hold => {}
+            Then::Revert => self.reverting(at),
+            Then::StepBack => {
+                self.asked = None;
+                let hold = Hold {
+                    cause: Cause::Approval,
+                    code: "approval_expired".to_owned(),
+                    since: at,
+                    by: Actor::daemon().0,
+                    reason: None,
+                    sentence: format!("stepped back because {sentence}"),
+                    until_resumed: true,
+                };
+                self.holds.insert(Cause::Approval, hold);
+            }
+        }
     }
 
     /// A revert ends every hold: there is nothing left to hold back from.

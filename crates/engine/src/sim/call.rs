@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossfade_core::{
     RecordSet, ZoneId,
     batch::Batch,
-    decide::{ChangeRead, ChangeState, Trouble, ZoneRead, applied},
+    decide::{ChangeRead, ChangeState, Other, Trouble, ZoneRead, applied},
     event::{ChangeId, Event, Happened},
     fence::Fence,
     invariants::Sent,
@@ -56,6 +56,10 @@ pub(crate) enum Call {
         saved: bool,
         answered: bool,
     },
+    /// How far another shift is.
+    Look {
+        shift: String,
+    },
     Renew {
         began: i64,
     },
@@ -100,6 +104,10 @@ pub(crate) enum Answer {
         zone: ZoneId,
         answer: Submitted,
     },
+    Looked {
+        shift: String,
+        other: Result<Other, Refusal>,
+    },
     Renewed {
         began: i64,
         result: Result<u64, Refusal>,
@@ -142,6 +150,7 @@ impl Sim {
         let paused_since = self.store.paused_at.filter(|_| self.store.shift.name == shift.name).map(stamp);
         self.sent.push(Sent {
             at: stamp(self.now),
+            clock: self.replicas[r].clock(self.now),
             zone: batch.zone.clone(),
             generation,
             shift: shift.clone(),
@@ -249,6 +258,12 @@ impl Sim {
                 }
                 Answer::Submitted { generation, zone, answer }
             }
+            Call::Look { shift } => {
+                let clock = self.replicas[r].clock(now);
+                let other =
+                    if self.store.is_down(now) { Err(Refusal::Down) } else { Ok(self.neighbour(clock)) };
+                Answer::Looked { shift, other }
+            }
             Call::Renew { began } => {
                 let held =
                     self.replicas[r].holding.filter(|holding| !holding.over).map(|holding| holding.epoch);
@@ -306,6 +321,12 @@ impl Sim {
             }
             Answer::Submitted { generation, zone, answer } => {
                 self.answered_submit(r, generation, &zone, answer)
+            }
+            Answer::Looked { shift, other } => {
+                let Ok(other) = other else { return self.sleep(r, self.now + SOON) };
+                let Some(slot) = &mut self.replicas[r].slot else { return };
+                slot.seen.others.insert(shift, other);
+                self.next_effect(r, false);
             }
             Answer::Renewed { began, result, renewal } => self.renewed(r, began, result, renewal),
         }

@@ -4,6 +4,7 @@
 //! somebody looks after the shift as a patient operator would, and it must be completed.
 
 use crossfade_core::{
+    Share, calendar,
     report::headline,
     shift::{Cause, Command, Phase},
 };
@@ -20,6 +21,9 @@ const PATIENCE: i64 = 400 * MINUTE;
 
 /// As often as that may run out before a healthy shift is completed.
 const TURNS: i64 = 15;
+
+/// Longer than any life with all that its plans' calendars keep it waiting.
+const CLOSED_AT_MOST: i64 = 200 * 24 * 60 * MINUTE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
@@ -101,7 +105,13 @@ impl Sim {
                     self.at(self.now, Due::Trouble);
                     return;
                 }
-                self.demand = Some(Demand::Completed { since, tries: tries + 1 });
+                // Nobody is late while the calendar is closed; but it is not closed for good.
+                let closed = calendar::closed(&shift.plan, stamp(self.now)).is_some();
+                let waits = closed && shift.next_step().is_some() && since < self.began + CLOSED_AT_MOST;
+                self.demand = Some(match waits {
+                    true => Demand::Completed { since: since + MINUTE, tries },
+                    false => Demand::Completed { since, tries: tries + 1 },
+                });
                 self.help(tries);
             }
             Some(Demand::Reverted { .. }) | None => {}

@@ -3,8 +3,7 @@
 //! Half of all lives last hours, with steps of minutes, so that faults and people meet the shift everywhere; the others
 //! last days or weeks, as cutovers do, with long holds in which only metrics and zones are read.
 //!
-//! Plans are drawn here. What a plan can say and these do not, such as windows and freezes of a calendar, alarms, and
-//! what a shift waits for, belongs into [`Pace::plan`]: one `let` for each key, drawn from the seed, empty in most lives.
+//! Plans are drawn here. What a plan can say and these do not, such as alarms, belongs into [`Pace::plan`]: one `let` for each key, drawn from the seed, empty in most lives.
 
 use crossfade_core::{
     RecordName, ZoneId,
@@ -12,7 +11,7 @@ use crossfade_core::{
     shift::{Phase, Shift},
 };
 
-use super::random::Random;
+use super::{calendar, random::Random};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -91,13 +90,14 @@ impl Pace {
         names: &[(ZoneId, RecordName, Vec<String>)],
         ttl: u32,
         clouds: usize,
+        now: i64,
     ) -> String {
         let count = 2 + random.below(4);
         let steps: Vec<String> = (1..=count)
             .map(|step| {
                 let share = if step == count { 100 } else { step * 100 / (count + 1) };
                 if random.chance(0.1) {
-                    format!("{{ share: {share}, approval: true }}")
+                    format!("{{ share: {share}, approval: {} }}", calendar::approval(random))
                 } else {
                     share.to_string()
                 }
@@ -119,6 +119,7 @@ impl Pace {
                 format!("  - {{ zone: {zone}, name: {name}, types: [{}] }}", types.join(", "))
             })
             .collect();
+        let schedule = calendar::schedule(random, now);
         let margin = random.pick(&[0, 10, 30]).unwrap_or(30).min(ttl);
         format!(
             "name: www-{number}
@@ -128,7 +129,7 @@ from: {{ legacy: 1 }}
 to: {{ {to} }}
 ramp: {{ steps: [{}], hold: {hold}m, bake: {bake}m }}
 settle_margin: {margin}s
-gates:
+{schedule}gates:
   - name: errors
     error_rate:
       to: {{ preset: alb, load_balancer: app/cloud/1 }}{from}

@@ -100,6 +100,7 @@ impl Sim {
             &world::records(&before),
             self.ttl,
             before.plan.to.len(),
+            self.now,
         );
         let Ok(plan) = parse(&text, Format::Yaml) else {
             self.defect = Some("the plan of the simulation is refused".to_owned());
@@ -133,7 +134,7 @@ impl Sim {
         self.clear_zone(false);
         let names = world::records(&self.store.shift);
         let clouds = self.store.shift.plan.to.len();
-        let text = self.pace.plan(&mut self.random, self.plans, &names, self.ttl, clouds);
+        let text = self.pace.plan(&mut self.random, self.plans, &names, self.ttl, clouds, self.now);
         let Some((shift, events)) = world::create(&text, &self.store.shift.groups.clone(), stamp(self.now))
         else {
             self.defect = Some("the plan of the simulation is refused".to_owned());

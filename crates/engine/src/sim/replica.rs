@@ -206,7 +206,7 @@ impl Sim {
             || (!over
                 && is_going_down(&slot.shift)
                 && match &effect {
-                    Effect::Read { .. } | Effect::Ask { .. } => true,
+                    Effect::Read { .. } | Effect::Ask { .. } | Effect::Look { .. } => true,
                     Effect::Submit { batch, .. } => {
                         let replaced = batch.changes.iter().filter(|change| change.action == Action::Delete);
                         let mut fences = replaced.filter_map(|change| Fence::decode(&change.set)).peekable();
@@ -223,7 +223,10 @@ impl Sim {
             return if reading_back { self.pass(r) } else { self.sleep(r, now + SOON) };
         }
         let urgent = is_urgent(&slot.shift);
-        if !urgent && let Err(wait) = replica.take(now) {
+        if !urgent
+            && !matches!(effect, Effect::Look { .. })
+            && let Err(wait) = replica.take(now)
+        {
             if let Some(slot) = &mut replica.slot {
                 slot.effects.clear();
             }
@@ -233,6 +236,7 @@ impl Sim {
             Effect::Read { zone } => self.call(r, Call::Read { zone, began: now, reading_back }),
             Effect::Ask { change } => self.call(r, Call::Ask { change }),
             Effect::Submit { generation, batch } => self.submit(r, generation, batch),
+            Effect::Look { shift } => self.call(r, Call::Look { shift }),
         }
     }
 

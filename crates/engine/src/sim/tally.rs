@@ -123,13 +123,14 @@ impl Tally {
 }
 
 /// Every kind of event that a history can have after `created`.
-const KINDS: [&str; 29] = [
+const KINDS: [&str; 30] = [
     "revised",
     "advance_dropped",
     "started",
     "paused",
     "resumed",
     "advance_requested",
+    "approval_expired",
     "approved",
     "step_back_requested",
     "revert_requested",

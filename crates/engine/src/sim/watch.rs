@@ -31,8 +31,9 @@ impl Sim {
             )
         };
         let seen = by.filter(|_| events.iter().any(goes_on)).and_then(|r| self.replicas[r].slot.as_ref());
-        let (gates, reads) =
-            seen.map_or_else(Default::default, |slot| (slot.seen.gates.clone(), slot.seen.zones.clone()));
+        let (gates, reads, others) = seen.map_or_else(Default::default, |slot| {
+            (slot.seen.gates.clone(), slot.seen.zones.clone(), slot.seen.others.clone())
+        });
         for event in &events {
             if let Ok((kind, data)) = event.what.to_parts() {
                 *self.tally.events.entry(kind.clone()).or_default() += 1;
@@ -42,7 +43,7 @@ impl Sim {
         if !saved {
             self.tally.unsaved += 1;
         }
-        let commit = Arc::new(Commit { at: stamp(self.now), before, events, gates, reads, saved });
+        let commit = Arc::new(Commit { at: stamp(self.now), before, events, gates, reads, others, saved });
         if commit.events.iter().any(|event| matches!(event.what, Happened::Intended { .. })) {
             self.intents.push(commit.clone());
         }

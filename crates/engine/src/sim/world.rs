@@ -11,16 +11,13 @@ use crossfade_core::{
 use jiff::Timestamp;
 
 use super::{
-    Due, Options, Pace, Sim, Swarm,
+    Due, Options, Pace, Sim, Swarm, calendar,
     random::{Random, mix},
     route53::{Route53, member},
     store::Store,
     tally::Tally,
     traffic::Traffic,
 };
-
-/// 2026-12-01T09:00:00Z.
-const BEGINNING: i64 = 1_796_115_600_000;
 
 impl Sim {
     /// `None` when the core refuses the simulation's own plan.
@@ -32,9 +29,11 @@ impl Sim {
         let clouds = random.pick(&[1, 2]).unwrap_or(1);
         let (zones, groups) = zones(&mut random, ttl, clouds);
         let names: Vec<(ZoneId, RecordName, Vec<String>)> = entries(&groups);
-        let text = pace.plan(&mut random, 1, &names, ttl, clouds);
-        let (shift, events) = create(&text, &groups, super::stamp(BEGINNING))?;
+        let beginning = calendar::beginning(&mut random);
+        let text = pace.plan(&mut random, 1, &names, ttl, clouds, beginning);
+        let (shift, events) = create(&text, &groups, super::stamp(beginning))?;
         let count = options.replicas.unwrap_or_else(|| random.pick(&[1, 1, 2, 2, 3]).unwrap_or(1)).max(1);
+        let neighbour = random.next();
         let requests = 200.0 + 20_000.0 * random.unit() * random.unit();
         let traffic = Traffic::new(random.next(), requests, 0.002 * random.unit(), i64::from(ttl));
         let people_gap = pace.people() * 60_000.0 * (5.0 + 400.0 * random.unit() * random.unit());
@@ -42,8 +41,8 @@ impl Sim {
         let mut route53 = Route53::new(zones);
         route53.ignores_fences = options.mutations.ignores_fences;
         let mut sim = Sim {
-            now: BEGINNING,
-            began: BEGINNING,
+            now: beginning,
+            began: beginning,
             queue: BTreeMap::new(),
             queued: 0,
             random,
@@ -58,6 +57,7 @@ impl Sim {
             people_gap,
             pace,
             plans: 1,
+            neighbour,
             ttl,
             forgetful_until: 0,
             demand: None,
@@ -77,13 +77,13 @@ impl Sim {
         sim.store.compares_versions_only = options.mutations.compares_versions_only;
         sim.note(|| format!("seed {seed}, {count} daemons, TTL {ttl} s, {text}"));
         for r in 0..count {
-            sim.at(BEGINNING, Due::Start { r });
+            sim.at(beginning, Due::Start { r });
         }
-        sim.at(BEGINNING + 1_000, Due::Person);
+        sim.at(beginning + 1_000, Due::Person);
         let gap = sim.random.gap(sim.swarm.gap_ms);
-        sim.at(BEGINNING + gap, Due::Trouble);
+        sim.at(beginning + gap, Due::Trouble);
         let length = pace.length(&mut sim.random);
-        sim.at(BEGINNING + length, Due::Calm);
+        sim.at(beginning + length, Due::Calm);
         Some(sim)
     }
 }

@@ -48,8 +48,6 @@ pub(crate) struct World {
     /// The first one.
     pub(crate) group: GroupKey,
     pub(crate) groups: Vec<GroupKey>,
-    /// Gates beside the one that asks for errors.
-    more: String,
     /// Of the daemons' configurations.
     pub(crate) accounts: Vec<&'static str>,
     running: BTreeMap<&'static str, Running>,
@@ -63,13 +61,13 @@ const ONLY: &str = "a";
 
 pub(crate) const SHIFT: &str = "www";
 
-/// `more` are gates beside the one that asks for errors.
-fn plan(zones: &[ZoneId], more: &str) -> String {
-    let records = |zone: &ZoneId| format!("{{ zone: {zone}, name: www.example.com, types: [A] }}");
+/// A plan over the records of its name.
+pub(crate) fn plan(name: &str, zones: &[ZoneId]) -> String {
+    let records = |zone: &ZoneId| format!("{{ zone: {zone}, name: {name}.example.com, types: [A] }}");
     let records = zones.iter().map(records).collect::<Vec<_>>().join(", ");
     format!(
         "
-name: {SHIFT}
+name: {name}
 records: [{records}]
 from: {{ legacy: 1 }}
 to: {{ cloud: 1 }}
@@ -79,27 +77,32 @@ gates:
   - name: errors
     error_rate:
       to: {{ preset: custom, namespace: Test, errors: [Errors], requests: [Requests] }}
-{more}"
+"
     )
 }
 
 impl World {
     /// A zone with two weighted records, healthy metrics for a day, and a shift that was created but not started.
     pub(crate) async fn new() -> World {
-        World::with(1, "").await
+        World::of(1, |plan| plan).await
     }
 
     /// The same records in so many zones.
     pub(crate) async fn with_zones(count: usize) -> World {
-        World::with(count, "").await
+        World::of(count, |plan| plan).await
     }
 
     /// With these gates beside the one that asks for errors.
     pub(crate) async fn asking(more: &str) -> World {
-        World::with(1, more).await
+        World::with(|plan| plan + more).await
     }
 
-    async fn with(count: usize, more: &str) -> World {
+    /// With something of the plan's text changed.
+    pub(crate) async fn with(change: impl FnOnce(String) -> String) -> World {
+        World::of(1, change).await
+    }
+
+    async fn of(count: usize, change: impl FnOnce(String) -> String) -> World {
         let clock = VirtualClock { began: Instant::now() };
         let zones = MemoryZones::new();
         let group = || {
@@ -119,21 +122,28 @@ impl World {
             clock,
             group: groups[0].clone(),
             groups,
-            more: more.to_owned(),
             accounts: vec!["default"],
             running: BTreeMap::new(),
             starts: 0,
             probe: Probe::default(),
         };
-        world.create().await;
+        world.apply(&change(world.plan()), world.groups.clone()).await;
         world
+    }
+
+    fn plan(&self) -> String {
+        let zones: Vec<ZoneId> = self.groups.iter().map(|group| group.zone.clone()).collect();
+        plan(SHIFT, &zones)
     }
 
     /// A shift of all the groups.
     pub(crate) async fn create(&self) {
-        let zones: Vec<ZoneId> = self.groups.iter().map(|group| group.zone.clone()).collect();
-        let parsed = parse(&plan(&zones, &self.more), Format::Yaml).unwrap();
-        let (shift, events) = create(parsed, self.groups.clone(), &ada(), None, self.clock.now()).unwrap();
+        self.apply(&self.plan(), self.groups.clone()).await;
+    }
+
+    pub(crate) async fn apply(&self, plan: &str, groups: Vec<GroupKey>) {
+        let plan = parse(plan, Format::Yaml).unwrap();
+        let (shift, events) = create(plan, groups, &ada(), None, self.clock.now()).unwrap();
         self.store.create(&shift, &events, None).await.unwrap();
     }
 
@@ -268,13 +278,13 @@ impl World {
         self.store.events(SHIFT, 0, 10_000).await.unwrap()
     }
 
-    /// Lets virtual time pass until the shift is as wanted; at most six virtual hours.
+    /// Lets virtual time pass until the shift is as wanted; at most a virtual day.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, wanted: impl Fn(&Shift) -> bool) -> impl Future<Output = Shift> {
         let caller = std::panic::Location::caller();
         let what = what.to_owned();
         async move {
-            for _ in 0..6 * 60 * 60 {
+            for _ in 0..24 * 60 * 60 {
                 let shift = self.shift().await;
                 if wanted(&shift) {
                     return shift;

@@ -150,12 +150,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn flag(&self) -> Read<bool> {
-        match &self.node.value {
-            Value::Flag(flag) => Ok(*flag),
-            Value::Nothing | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Table(_) => {
-                Err(self.wrong("true or false"))
-            }
-        }
+        self.as_flag().ok_or_else(|| self.wrong("true or false"))
     }
 
     pub(super) fn number(&self, wanted: &str) -> Read<f64> {
@@ -164,6 +159,13 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn is_table(&self) -> bool {
         matches!(self.node.value, Value::Table(_))
+    }
+
+    pub(super) fn as_flag(&self) -> Option<bool> {
+        match &self.node.value {
+            Value::Flag(flag) => Some(*flag),
+            Value::Nothing | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Table(_) => None,
+        }
     }
 
     pub(super) fn as_number(&self) -> Option<f64> {

@@ -6,10 +6,11 @@ use super::{
     cursor::{Cursor, Keys, Read, Table},
     gates::gates,
     names::{account, slug, text_up_to, web_address},
-    ramp::{Ladder, ladder, schedule},
+    ramp::{Ladder, ladder},
     records::{records, side, sides},
+    schedule::schedule,
 };
-use crate::plan::{Plan, Ramp, Side, Span, default_account, default_settle_margin};
+use crate::plan::{Plan, Ramp, Schedule, Side, Span, default_account, default_settle_margin};
 
 pub(crate) const PLAN: Keys = Keys {
     known: &[
@@ -27,7 +28,7 @@ pub(crate) const PLAN: Keys = Keys {
         "schedule",
         "gates",
     ],
-    later: &["notify", "after"],
+    later: &["notify"],
 };
 
 const LONGEST_DESCRIPTION: usize = 4096;
@@ -53,7 +54,7 @@ pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
     let to = table.required("to", side);
     let ramp = ramp(&table, &from, &to);
     let settle_margin = table.optional("settle_margin", settle_margin);
-    let schedule = table.optional("schedule", schedule);
+    let schedule = table.optional("schedule", |at| independent(at, schedule(at)?, name.as_deref().ok()));
     let gates = table.required("gates", gates);
     Ok(Plan {
         name: name?,
@@ -82,6 +83,15 @@ fn ramp(table: &Table<'_>, from: &Read<Side>, to: &Read<Side>) -> Read<Ramp> {
         ladder.weigh(from, to);
     }
     can_be_weighed.and(ladder.ramp())
+}
+
+/// A plan that comes after itself never begins. Circles of several show where the other plans are known.
+fn independent(at: &Cursor<'_>, schedule: Schedule, name: Option<&str>) -> Read<Schedule> {
+    if schedule.after.iter().any(|after| Some(after.shift()) == name) {
+        let at = at.peek("after").unwrap_or_else(|| at.clone());
+        return Err(at.refuse("the plan comes after itself, and would never begin", "take its own name out"));
+    }
+    Ok(schedule)
 }
 
 fn labels(at: &Cursor<'_>) -> Read<BTreeMap<String, String>> {

@@ -1,29 +1,25 @@
-//! In which steps, and when.
+//! In which steps.
 
-use jiff::{
-    SignedDuration, Zoned,
-    fmt::temporal::{DateTimeParser, Pieces},
-    tz::{AmbiguousOffset, Disambiguation, TimeZone, TimeZoneDatabase},
+use jiff::SignedDuration;
+
+use super::{
+    cursor::{Cursor, Keys, Read},
+    schedule::approval,
 };
-
-use super::cursor::{Cursor, Keys, Noted, Read, nearest, quote};
 use crate::{
     Share,
-    plan::{Ramp, Schedule, Side, Span, Step},
+    plan::{Approval, Ramp, Side, Span, Step},
     weights::{Realised, realise, split},
 };
 
 pub(crate) const RAMP: Keys = Keys { known: &["steps", "hold", "bake", "max_wait"], later: &[] };
 pub(crate) const STEP: Keys = Keys { known: &["share", "hold", "approval"], later: &[] };
-pub(crate) const SCHEDULE: Keys = Keys { known: &["start"], later: &["timezone", "windows", "freezes"] };
 
 /// A share is exact to this.
 const SMALLEST_PERCENT: f64 = 0.0001;
 
 /// A step for each percent.
 const MOST_STEPS: usize = 100;
-
-const NOT_A_TIME: &str = "write it as in 2026-12-01T09:00:00[Europe/Paris]";
 
 /// A ramp whose steps can be looked at although something else in it is wrong.
 pub(super) struct Ladder<'a> {
@@ -110,7 +106,7 @@ fn read_steps<'a>(items: &[Cursor<'a>]) -> (Vec<(Step, Cursor<'a>)>, Read<()>) {
 
 fn step(at: &Cursor<'_>) -> Read<Step> {
     if at.as_number().is_some() {
-        return Ok(Step { share: share(at)?, hold: None, approval: false });
+        return Ok(Step { share: share(at)?, hold: None, approval: Approval::default() });
     }
     if !at.is_table() {
         return Err(at.wrong("a share in percent as a number, or a table such as { share: 50, hold: 2h }"));
@@ -118,11 +114,11 @@ fn step(at: &Cursor<'_>) -> Read<Step> {
     let table = at.table(&STEP)?;
     let share = table.required("share", share);
     let hold = table.optional("hold", hold);
-    let approval = table.optional("approval", Cursor::flag);
-    Ok(Step { share: share?, hold: hold?, approval: approval?.unwrap_or(false) })
+    let approval = table.optional("approval", approval);
+    Ok(Step { share: share?, hold: hold?, approval: approval?.unwrap_or_default() })
 }
 
-fn share(at: &Cursor<'_>) -> Read<Share> {
+pub(super) fn share(at: &Cursor<'_>) -> Read<Share> {
     let percent = at.number("a share in percent as a number")?;
     let hint = "a step is above 0 and at most 100 percent";
     let share = Share::from_percent(percent).map_err(|error| at.refuse(error.to_string(), hint))?;
@@ -174,67 +170,4 @@ fn patient(ramp: Ramp, at: &Cursor<'_>, steps: &[(Step, Cursor<'_>)]) -> Read<Ra
         }
     }
     all.map(|()| ramp)
-}
-
-pub(super) fn schedule(at: &Cursor<'_>) -> Read<Schedule> {
-    let table = at.table(&SCHEDULE)?;
-    Ok(Schedule { start: table.optional("start", instant)? })
-}
-
-/// RFC 9557, or RFC 3339 with an offset.
-pub(super) fn instant(at: &Cursor<'_>) -> Read<Zoned> {
-    let text = at.text()?;
-    let pieces = Pieces::parse(&text)
-        .map_err(|_| at.refuse(format!("{} is not a point in time", quote(&text)), NOT_A_TIME))?;
-    let Some(time) = pieces.time() else {
-        return Err(at.refuse(format!("{} says no time of day", quote(&text)), NOT_A_TIME));
-    };
-    let local = pieces.date().to_datetime(time);
-    match (pieces.time_zone_annotation(), pieces.to_numeric_offset()) {
-        (None, None) => {
-            let hint = format!("add one: {text}[Europe/Paris], or an offset such as {text}+01:00");
-            Err(at.refuse(format!("{} says no time zone", quote(&text)), hint))
-        }
-        (None, Some(offset)) => {
-            let zone = if offset.is_zero() { TimeZone::UTC } else { offset.to_time_zone() };
-            local.to_zoned(zone).map_err(|error| at.refuse(error.to_string(), NOT_A_TIME))
-        }
-        (Some(annotation), _) => {
-            // The zones on board, whatever the machine has: a plan means the same everywhere.
-            let zones = TimeZoneDatabase::bundled();
-            let zone = annotation.to_time_zone_with(&zones).map_err(|_| unknown_zone(at, &text, &zones))?;
-            let parser = DateTimeParser::new().disambiguation(Disambiguation::Reject);
-            parser.parse_zoned_with(&zones, &text).map_err(|_| not_in_zone(at, &text, local, &zone))
-        }
-    }
-}
-
-fn unknown_zone(at: &Cursor<'_>, text: &str, zones: &TimeZoneDatabase) -> Noted {
-    let name = text.split_once('[').map_or(text, |(_, zone)| zone.trim_end_matches(']'));
-    let known: Vec<String> = zones.available().map(|zone| zone.to_string()).collect();
-    let hint = nearest(name, known.iter().map(String::as_str))
-        .map(|zone| format!("did you mean {zone}?"))
-        .unwrap_or_else(|| "use a name of the IANA time zone database, such as Europe/Paris".to_owned());
-    at.refuse(format!("there is no time zone {}", quote(name)), hint)
-}
-
-fn not_in_zone(at: &Cursor<'_>, text: &str, local: jiff::civil::DateTime, zone: &TimeZone) -> Noted {
-    let name = zone.iana_name().unwrap_or("that zone");
-    match zone.to_ambiguous_timestamp(local).offset() {
-        AmbiguousOffset::Gap { .. } => {
-            let message = format!("there is no {local} in {name}: the clocks are put forward then");
-            at.refuse(message, "choose a time an hour earlier or later")
-        }
-        AmbiguousOffset::Fold { before, after } => {
-            let message = format!("{local} comes twice in {name}: the clocks are put back then");
-            at.refuse(
-                message,
-                format!("say which, by its offset: {local}{before}[{name}] or {local}{after}[{name}]"),
-            )
-        }
-        AmbiguousOffset::Unambiguous { offset } => {
-            let message = format!("{} has another offset than {name} has then", quote(text));
-            at.refuse(message, format!("write {local}{offset}[{name}], or leave the offset out"))
-        }
-    }
 }

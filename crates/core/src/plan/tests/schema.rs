@@ -16,6 +16,10 @@ fn the_keys_are_the_parsers() {
         ("/$defs/Ramp", &RAMP),
         ("/$defs/Step", &STEP),
         ("/$defs/Schedule", &SCHEDULE),
+        ("/$defs/Window", &WINDOW),
+        ("/$defs/Freeze", &FREEZE),
+        ("/$defs/AtShare", &AT_SHARE),
+        ("/$defs/Deadline", &DEADLINE),
         ("/$defs/ErrorRate", &ERROR_RATE),
         ("/$defs/ToleratedIncrease", &INCREASE),
         ("/$defs/NamedAlarms", &NAMED_ALARMS),
@@ -83,6 +87,25 @@ fn both_take_and_refuse_the_same() {
         ("/schedule", json!({}), true),
         ("/schedule/windows", json!([]), false),
         ("/schedule/start", json!(null), false),
+        ("/schedule/timezone", json!("Europe/Paris"), true),
+        ("/schedule/timezone", json!(1), false),
+        ("/schedule/windows", json!([{ "from": "09:00", "to": "24:00" }]), true),
+        ("/schedule/windows", json!([{ "days": ["mon", "sun"], "from": "22:00", "to": "04:00" }]), true),
+        ("/schedule/windows", json!([{ "days": ["mon", "mon"], "from": "22:00", "to": "04:00" }]), false),
+        ("/schedule/windows", json!([{ "days": ["monday"], "from": "22:00", "to": "04:00" }]), false),
+        ("/schedule/windows", json!([{ "days": [], "from": "22:00", "to": "04:00" }]), false),
+        ("/schedule/windows", json!([{ "from": "9:00", "to": "10:00" }]), false),
+        ("/schedule/windows", json!([{ "from": "09:00" }]), false),
+        ("/schedule/freezes", json!([]), false),
+        ("/schedule/freezes", json!([{ "from": "2026-12-20", "to": "2027-01-03", "reason": "x" }]), true),
+        ("/schedule/freezes", json!([{ "from": "2026-12-20" }]), false),
+        ("/schedule/after", json!([]), false),
+        ("/schedule/after", json!(["db", { "shift": "cache", "share": 50 }]), true),
+        ("/schedule/after", json!([{ "shift": "cache" }]), false),
+        ("/schedule/after", json!([{ "shift": "cache", "share": 50, "at": 1 }]), false),
+        ("/ramp/steps/3/approval", json!({ "deadline": "24h", "then": "step_back" }), true),
+        ("/ramp/steps/3/approval", json!({ "deadline": "24h", "then": "pause" }), false),
+        ("/ramp/steps/3/approval", json!({ "then": "hold" }), false),
         ("/gates", json!([]), false),
         ("/gates/0/max_error_rate", json!("0.5%"), true),
         ("/gates/0/max_error_rate", json!(0.5), false),
@@ -152,6 +175,9 @@ fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
         "minimum" => value.as_f64().is_none_or(|number| number >= wanted.as_f64().unwrap()),
         "maximum" => value.as_f64().is_none_or(|number| number <= wanted.as_f64().unwrap()),
         "minItems" => value.as_array().is_none_or(|items| items.len() as u64 >= wanted.as_u64().unwrap()),
+        "uniqueItems" => value.as_array().is_none_or(|items| {
+            items.iter().enumerate().all(|(i, item)| !items[..i].contains(item)) || !wanted.as_bool().unwrap()
+        }),
         "minProperties" => {
             value.as_object().is_none_or(|table| table.len() as u64 >= wanted.as_u64().unwrap())
         }
@@ -195,6 +221,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
         "^[A-Z0-9]+$" => part(text) && text == text.to_uppercase() && !text.contains('-'),
         r"^p[5-9][0-9](\.[0-9])?$" => text.parse::<crate::plan::Percentile>().is_ok(),
+        "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)(:00)?$" => text.parse::<crate::plan::TimeOfDay>().is_ok(),
         r"^\s*[0-9]+(\.[0-9]+)?\s*%$" => text.parse::<crate::plan::Percent>().is_ok(),
         other => panic!("the schema uses the pattern {other}"),
     }
