@@ -1,6 +1,9 @@
 //! When it may go up: I12. The calendar is read anew here, by what the clocks show and nothing else, so that a mistake
 //! of [`crate::calendar`] is not made twice.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::World;

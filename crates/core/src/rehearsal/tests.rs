@@ -144,12 +144,11 @@ fn a_calendar_is_kept_and_shifts_that_come_first_are_taken_for_done() {
     let schedule = r#"
 schedule:
   timezone: Europe/Paris
-  windows: [{ days: [tue, wed, thu], from: "10:00", to: "10:20" }]
-  freezes: [{ from: 2026-12-02, to: 2026-12-03 }]
+  windows: [{ days: [tue], from: "10:00", to: "10:20" }, { from: "13:00", to: "13:20" }]
+  freezes: [{ from: 2026-12-01T11:50:00Z, to: 2026-12-01T12:10:00Z }]
   after: [db]
 "#;
-    let setting = Setting { ends_after: SignedDuration::from_hours(72), ..setting() };
-    let timeline = play(&format!("{PLAN}{schedule}"), &setting);
+    let timeline = play(&format!("{PLAN}{schedule}"), &setting());
     assert_eq!(timeline.phase, "completed");
     let steps: Vec<String> = timeline
         .events
@@ -157,7 +156,7 @@ schedule:
         .filter(|event| matches!(event.what, Happened::Intended { .. }))
         .map(|event| event.at.strftime("%d %H:%M").to_string())
         .collect();
-    assert_eq!(steps, ["01 09:00", "01 09:17", "03 09:00"]);
+    assert_eq!(steps, ["01 09:00", "01 09:17", "01 12:10"]);
 }
 
 #[test]

@@ -280,9 +280,11 @@ fn an_approval_that_does_not_come_in_time_takes_it_back() {
     world.check("running", 10.0, &[Cause::Approval]);
     world.pass(5);
     world.check("reverted", 0.0, &[]);
-    let said = world.events.iter().find_map(|event| match &event.what {
-        Happened::ApprovalExpired { step: 2, then: Then::Revert, sentence } => Some(sentence.clone()),
-        _ => None,
+    let said = world.events.iter().find_map(|event| {
+        let Happened::ApprovalExpired { step: 2, then: Then::Revert, sentence } = &event.what else {
+            return None;
+        };
+        Some(sentence.clone())
     });
     assert_eq!(said.unwrap(), format!("nobody approved step 3 (50 %) by {due:.0}"));
 }
@@ -308,7 +310,7 @@ fn a_deadline_that_is_revised_is_counted_anew() {
     let mut world = world("", "[10, { share: 50, approval: true }, 100]");
     world.pass(600);
     let text = PLAN.replace("[10, 50", "[10, { share: 50, approval: { deadline: 2h, then: revert } }");
-    let plan = parse(&text.replace(", 100], hold", ", 100], hold"), Format::Yaml).unwrap();
+    let plan = parse(&text, Format::Yaml).unwrap();
     let (shift, events) =
         revise(&world.shift, plan, &world.shift.groups, &ada(), None, world.now).unwrap().unwrap();
     world.commit(shift, events);
