@@ -6,7 +6,7 @@ use crossfade_core::{
     plan::Then,
     shift::{Cause, Command, OVERDUE, Purpose, command},
 };
-use crossfade_ports::Store;
+use crossfade_ports::{Store, store::Head};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::harness::{World, ada, is, observing, plan};
