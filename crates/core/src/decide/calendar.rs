@@ -170,6 +170,7 @@ impl Look<'_> {
     pub(super) fn next_step(&self, next: usize) -> Next {
         let shift = self.shift;
         let observed = shift.settled_at.map(|settled| settled + self.hold_time(next));
+        let observed = observed.max(self.overwrite_arrives_by());
         let Some(step) = shift.plan.step(next) else {
             return Next { at: observed, what: "the shift is completed".to_owned() };
         };

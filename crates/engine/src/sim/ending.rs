@@ -4,7 +4,7 @@
 //! somebody looks after the shift as a patient operator would, and it must be completed.
 
 use crossfade_core::{
-    Share, calendar,
+    calendar,
     report::headline,
     shift::{Cause, Command, Phase},
 };

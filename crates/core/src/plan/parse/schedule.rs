@@ -233,7 +233,7 @@ fn start(at: &Cursor<'_>) -> Read<Zoned> {
 }
 
 /// RFC 9557, or RFC 3339 with an offset.
-fn instant(at: &Cursor<'_>, text: &str) -> Read<Zoned> {
+pub(super) fn instant(at: &Cursor<'_>, text: &str) -> Read<Zoned> {
     let pieces = Pieces::parse(text)
         .map_err(|_| at.refuse(format!("{} is not a point in time", quote(text)), NOT_A_TIME))?;
     let Some(time) = pieces.time() else {

@@ -7,7 +7,7 @@ use jiff::{Zoned, civil::Date, tz::TimeZone};
 use super::super::{
     cursor::{Cursor, Keys, Read, Table, nearest, quote},
     names::{filled, region},
-    ramp::instant,
+    schedule::instant,
 };
 use crate::plan::{Acknowledgement, Alarms, NamedAlarms, Question};
 
@@ -109,6 +109,6 @@ fn until(at: &Cursor<'_>) -> Read<Zoned> {
             .tomorrow()
             .and_then(|next| next.to_zoned(TimeZone::UTC))
             .map_err(|error| at.refuse(error.to_string(), "choose an earlier date")),
-        None => instant(at),
+        None => instant(at, &text),
     }
 }
