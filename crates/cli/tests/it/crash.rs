@@ -19,7 +19,7 @@ const WAITING: &str = "{ steps: [50, 100], hold: 1h }";
 
 /// Worlds that two processors can carry, most of which wait for a lease or for metrics. With many more, requests time
 /// out, which is a trouble that nobody asked for.
-static AT_ONCE: Semaphore = Semaphore::const_new(56);
+static AT_ONCE: Semaphore = Semaphore::const_new(64);
 
 const KILLS: u32 = 8;
 
