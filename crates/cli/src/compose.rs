@@ -14,6 +14,7 @@ use crossfade_api::App;
 use crossfade_aws::{AccountConfig, ConnectError};
 use crossfade_engine::{Engine, Point, Probe};
 use crossfade_ports::{Account, Accounts, Clock, Poke, Store, StoreError, SystemClock, Vitals};
+use crossfade_probe::Prober;
 use crossfade_store_postgres::PostgresStore;
 use crossfade_store_sqlite::{Reserved, SqliteStore};
 use futures::FutureExt as _;
@@ -77,6 +78,8 @@ pub enum ComposeError {
     NoSuchAccount { name: String, known: Vec<String> },
     #[error("an account cannot be used")]
     Account(#[from] ConnectError),
+    #[error("endpoints cannot be probed")]
+    Probe(#[from] crossfade_probe::Unusable),
     #[error("a part of the daemon panicked")]
     Panicked(#[source] JoinError),
     #[error("the server stopped")]
@@ -95,13 +98,14 @@ impl Default for Parts {
 impl Daemon {
     /// Opens the store, connects the accounts and listens. When this returns, requests are answered.
     pub async fn start(config: &Config, parts: Parts) -> Result<Daemon, ComposeError> {
-        let Config { server, store: _, accounts: _, engine: settings, auth: _ } = config;
+        let Config { server, store: _, accounts: _, engine: settings, probe: probing, auth: _ } = config;
         let Parts { clock, prometheus, probe, migrate } = parts;
         // First what costs nothing and fails often.
         let listen = |source| ComposeError::Listen { address: server.listen, source };
         let listener = TcpListener::bind(server.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let accounts = accounts(config).await?;
+        let prober = Prober::new(probing.ca_file.as_deref())?;
         let database = Database::open(&config.store.url).await?;
         let reserved = database.reserve(&*clock)?;
         if migrate {
@@ -128,6 +132,7 @@ impl Daemon {
         let engine = Engine {
             store,
             accounts,
+            probes: Arc::new(prober),
             clock,
             poke,
             vitals,
@@ -316,6 +321,10 @@ impl From<ComposeError> for Failure {
             ComposeError::Account(_) => (
                 Exit::Failed,
                 "`crossfade config print` shows the accounts and where each value comes from".to_owned(),
+            ),
+            ComposeError::Probe(_) => (
+                Exit::Failed,
+                "`crossfade config print` shows `probe.ca_file` and where that comes from".to_owned(),
             ),
             ComposeError::Panicked(_) | ComposeError::Server(_) => {
                 (Exit::Failed, "nothing is lost: the next start goes on from what the store has".to_owned())

@@ -30,6 +30,7 @@ pub struct Config {
     /// By the name that plans use.
     pub accounts: BTreeMap<String, AccountConfig>,
     pub engine: Settings,
+    pub probe: Probe,
     pub auth: Auth,
 }
 
@@ -44,6 +45,13 @@ pub struct Store {
     pub url: String,
     /// Where PostgreSQL is listened to for what other replicas changed: the server itself. Without it, there is polling.
     pub listen_url: Option<String>,
+}
+
+/// How the endpoints themselves are asked.
+#[derive(Clone, Debug, Default)]
+pub struct Probe {
+    /// Authorities that are trusted besides the machine's, as PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -104,6 +112,7 @@ impl Default for Config {
             store: Store::default(),
             accounts: BTreeMap::from([(DEFAULT_ACCOUNT.to_owned(), default_account())]),
             engine: Settings::default(),
+            probe: Probe::default(),
             auth: Auth::default(),
         }
     }
@@ -151,7 +160,7 @@ pub fn read(file: Option<(&Path, &str)>, environment: &Environment) -> Result<Lo
 
 impl Config {
     fn read(reader: &mut Reader, environment: &Environment) -> Config {
-        let Config { server, store, accounts: _, engine, auth } = Config::default();
+        let Config { server, store, accounts: _, engine, probe: _, auth } = Config::default();
         let region_elsewhere = REGION_VARIABLES.iter().any(|name| environment.get(name).is_some());
         Config {
             server: Server { listen: reader.address("server.listen", server.listen) },
@@ -160,11 +169,13 @@ impl Config {
             engine: Settings {
                 poll: reader.span("engine.poll", engine.poll),
                 metrics_every: reader.span("engine.metrics_every", engine.metrics_every),
+                probes_every: reader.span("engine.probes_every", engine.probes_every),
                 read_back_every: reader.span("engine.read_back_every", engine.read_back_every),
                 propagation: reader.span("engine.propagation", engine.propagation),
                 requests_per_second: reader.count("engine.requests_per_second", engine.requests_per_second),
                 lease: reader.span("engine.lease", engine.lease),
             },
+            probe: Probe { ca_file: reader.text("probe.ca_file", None).map(PathBuf::from) },
             auth: Auth { tokens: reader.texts("auth.tokens", auth.tokens) },
         }
     }

@@ -19,6 +19,7 @@ mod likelihood;
 mod limits;
 mod memory;
 mod meter;
+mod probe;
 mod proof;
 mod rows;
 mod sensitivity;
@@ -46,6 +47,10 @@ pub use self::{
     limits::Increase,
     memory::Memory,
     meter::Scored,
+    probe::{
+        Family, PROBES_KEPT, ProbeData, ProbeNumbers, ProbeOutcome, ProbeRead, ProbeShown, ProbeTarget,
+        off_limits, probe_targets,
+    },
     sensitivity::{Sensitivity, StepSensitivity, Traffic, of_plan, of_shift},
     series::Series,
     signs::Silence,
@@ -132,6 +137,7 @@ pub enum Answer {
     Counts(GateData),
     Alarms(AlarmData),
     Latencies(LatencyData),
+    Probes(ProbeData),
 }
 
 /// A verdict with its sentence and its numbers.
@@ -155,6 +161,7 @@ pub enum Numbers {
     Errors(ErrorNumbers),
     Alarms(AlarmNumbers),
     Latency(LatencyNumbers),
+    Probe(ProbeNumbers),
 }
 
 /// The numbers of a gate that asks for errors.
@@ -188,7 +195,7 @@ impl GateReport {
     pub fn errors(&self) -> Option<&ErrorNumbers> {
         match &self.numbers {
             Numbers::Errors(numbers) => Some(numbers),
-            Numbers::Alarms(_) | Numbers::Latency(_) => None,
+            Numbers::Alarms(_) | Numbers::Latency(_) | Numbers::Probe(_) => None,
         }
     }
 
@@ -203,7 +210,7 @@ impl Answer {
     pub fn counts(&self) -> Option<&GateData> {
         match self {
             Answer::Counts(data) => Some(data),
-            Answer::Alarms(_) | Answer::Latencies(_) => None,
+            Answer::Alarms(_) | Answer::Latencies(_) | Answer::Probes(_) => None,
         }
     }
 
@@ -211,7 +218,7 @@ impl Answer {
     pub fn alarms(&self) -> Option<&AlarmData> {
         match self {
             Answer::Alarms(data) => Some(data),
-            Answer::Counts(_) | Answer::Latencies(_) => None,
+            Answer::Counts(_) | Answer::Latencies(_) | Answer::Probes(_) => None,
         }
     }
 
@@ -219,7 +226,15 @@ impl Answer {
     pub fn latencies(&self) -> Option<&LatencyData> {
         match self {
             Answer::Latencies(data) => Some(data),
-            Answer::Counts(_) | Answer::Alarms(_) => None,
+            Answer::Counts(_) | Answer::Alarms(_) | Answer::Probes(_) => None,
+        }
+    }
+
+    /// What probes came to, if it is that.
+    pub fn probes(&self) -> Option<&ProbeData> {
+        match self {
+            Answer::Probes(data) => Some(data),
+            Answer::Counts(_) | Answer::Alarms(_) | Answer::Latencies(_) => None,
         }
     }
 }
@@ -248,6 +263,7 @@ pub fn judge_again(
         Question::Latency(latency) => {
             (latency::judge(latency, answer.and_then(Answer::latencies), standing, now), None)
         }
+        Question::Probe(_) => (probe::judge(answer.and_then(Answer::probes), standing, now), None),
     };
     let Told { verdict, code, sentence, numbers } = told;
     let (name, observe_only) = (gate.name.clone(), gate.observe_only);

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub use self::{
     gate::{
         Acknowledgement, Alarms, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms, OnFail,
-        Percentile, Question, SlowerBy, Source, ToleratedIncrease, Unit,
+        Percentile, Probe, Probed, Question, Scheme, SlowerBy, Source, ToleratedIncrease, Unit,
     },
     parse::{Format, Mistake, Mistakes, parse},
     schedule::{

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crossfade_core::report::Report;
+use crossfade_core::{gate::ProbeTarget, report::Report};
 use crossfade_ports::store::{Active, Head, Replica};
 use jiff::Timestamp;
 use tokio::{
@@ -23,7 +23,7 @@ use self::chores::{Chore, METRICS_AT_MOST_EVERY};
 use crate::{
     Engine, Point,
     budget::Budgets,
-    evidence::{Evidence, Wanted, want},
+    evidence::{Evidence, Wanted, want, want_probes},
     lease::{Holding, Holdings, Keeper, Terms},
     round::Context,
     slot::Slot,
@@ -33,7 +33,8 @@ use crate::{
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
-    let Engine { store, accounts, clock, poke, vitals, settings, probe, installation, replica } = engine;
+    let Engine { store, accounts, probes, clock, poke, vitals, settings, probe, installation, replica } =
+        engine;
     let names = accounts.names().into_iter().map(str::to_owned).collect();
     let me = Replica { id: replica, accounts: names };
     let worked_on = watch::Sender::default();
@@ -53,6 +54,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
     let context = Arc::new(Context {
         store,
         accounts,
+        probes,
         clock,
         vitals,
         settings,
@@ -74,6 +76,9 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         metrics_at: now,
         metrics_read_at: now,
         reading: false,
+        probes_at: now,
+        probed_at: now,
+        probing: false,
         saving: false,
     };
     let stopped = CancellationToken::new();
@@ -118,6 +123,9 @@ struct Driver {
     metrics_at: Instant,
     metrics_read_at: Instant,
     reading: bool,
+    probes_at: Instant,
+    probed_at: Instant,
+    probing: bool,
     saving: bool,
 }
 
@@ -133,6 +141,8 @@ enum Place {
         /// What its gates want to be read: a round that waits for a silent store must not keep its metrics from being
         /// read.
         wants: Wanted,
+        /// Likewise.
+        targets: BTreeSet<ProbeTarget>,
     },
 }
 
@@ -165,6 +175,9 @@ impl Driver {
         if now >= self.metrics_at && !self.reading {
             self.read_metrics();
         }
+        if now >= self.probes_at && !self.probing {
+            self.probe_targets();
+        }
         self.start_rounds();
         self.save_reports();
     }
@@ -176,7 +189,8 @@ impl Driver {
             Place::Away { .. } => None,
         });
         let metrics = (!self.reading).then_some(self.metrics_at);
-        due.chain(metrics).chain([self.scan_at]).min().unwrap_or(self.scan_at)
+        let probes = (!self.probing).then_some(self.probes_at);
+        due.chain(metrics).chain(probes).chain([self.scan_at]).min().unwrap_or(self.scan_at)
     }
 
     /// Compares what the store has with what is kept here.
@@ -271,11 +285,14 @@ impl Driver {
             }
             let mut wants = Wanted::default();
             want(&mut wants, &slot.shift, self.context.clock.now());
+            let mut targets = BTreeSet::new();
+            want_probes(&mut targets, &slot.shift, &slot.seen);
             let away = Place::Away {
                 left_at: slot.stored.clone(),
                 outdated: slot.outdated.clone(),
                 again: false,
                 wants,
+                targets,
             };
             let Place::Here { mut slot, .. } = std::mem::replace(place, away) else { continue };
             let context = self.context.clone();
@@ -323,6 +340,9 @@ impl Driver {
         }
         if slot.lacks_metrics() {
             self.metrics_at = self.metrics_at.min(self.metrics_read_at + METRICS_AT_MOST_EVERY);
+        }
+        if slot.lacks_probes() {
+            self.probes_at = self.probes_at.min(self.probed_at + METRICS_AT_MOST_EVERY);
         }
         self.places.insert(name, Place::Here { slot, due });
     }

@@ -1,9 +1,10 @@
-//! Metrics and alarms: what every gate of an account wants, read in as few calls as there can be, and kept between reads.
+//! Metrics, alarms and probes: what every gate wants, read in as few calls as there can be, and kept between reads.
 //!
 //! The newest minutes are read again and again, because CloudWatch publishes late and corrects itself; what is older
 //! is read once.
 
 mod alarms;
+mod probes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,7 +23,8 @@ use crossfade_core::{
 use crossfade_ports::{Accounts, Clock, Vitals};
 use jiff::{SignedDuration, Timestamp};
 
-use self::alarms::KeptAlarms;
+pub(crate) use self::probes::want_probes;
+use self::{alarms::KeptAlarms, probes::KeptProbes};
 use crate::slot::Slot;
 
 /// How far back every read goes. Load balancers' datapoints are corrected for some minutes;
@@ -49,6 +51,8 @@ const SHORT_PERIODS_KEPT: SignedDuration = SignedDuration::from_mins(3 * 60 - 5)
 pub(crate) struct Evidence {
     known: Mutex<Known>,
     alarms: KeptAlarms,
+    /// Asked beside the others: an endpoint that hangs must not keep metrics from being read.
+    pub(crate) probes: KeptProbes,
 }
 
 #[derive(Default)]
@@ -107,6 +111,8 @@ struct Kept {
 impl Evidence {
     /// Puts what is known into the slot's observation, if anything was read since.
     pub(crate) fn fill(&self, slot: &mut Slot) {
+        // Its targets are what the zones have, which may have been read since.
+        self.probes.fill(slot);
         let known = self.known();
         let of = Some((known.reads, slot.shift.revision));
         if slot.taken.of == of {
@@ -122,6 +128,7 @@ impl Evidence {
                 }
                 Question::Latency(asked) => latencies(&known.kept, account, asked).map(Answer::Latencies),
                 Question::Alarms(asked) => self.alarms.answer(account, asked).map(Answer::Alarms),
+                Question::Probe(_) => continue,
             };
             if let Some(answer) = answer {
                 slot.seen.gates.insert(gate.name.clone(), answer);
@@ -234,6 +241,7 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
                     .collect(),
                 latency.metric_delay,
             ),
+            Question::Probe(_) => continue,
             Question::Alarms(alarms) => {
                 wanted.alarms.extend(alarm_queries(alarms).map(|query| (account.clone(), query)));
                 continue;

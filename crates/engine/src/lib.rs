@@ -12,7 +12,7 @@
 //!
 //! In reading order: `driver` (which shift gets a round, and when), `lease` (which accounts are this replica's), `slot`
 //! (what is kept of a shift), `round` (a round), `act` (effects), `guard` (effects of a lease in doubt), `evidence`
-//! (metrics), `budget` and `probe`.
+//! (metrics, alarms, probes), `budget` and `probe`.
 
 mod act;
 mod budget;
@@ -29,7 +29,7 @@ mod telling;
 
 use std::{sync::Arc, time::Duration};
 
-use crossfade_ports::{Accounts, Clock, Poke, Store, Vitals};
+use crossfade_ports::{Accounts, Clock, Poke, Probes, Store, Vitals};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::probe::{Point, Probe};
@@ -41,6 +41,8 @@ pub struct Settings {
     pub poll: Duration,
     /// How often metrics are read; more often where a gate's periods are shorter.
     pub metrics_every: Duration,
+    /// How often the targets of probe gates are asked. A target is given up after three failures in a row.
+    pub probes_every: Duration,
     /// How often an idle shift's zone is read, to see drift.
     pub read_back_every: Duration,
     /// How long a change whose id was lost is given to reach all name servers.
@@ -59,6 +61,7 @@ impl Default for Settings {
         Settings {
             poll: Duration::from_secs(1),
             metrics_every: Duration::from_secs(30),
+            probes_every: Duration::from_secs(30),
             read_back_every: Duration::from_secs(60),
             // "Changes generally propagate to all Route 53 name servers within 60 seconds",
             // <https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetChange.html>
@@ -77,6 +80,8 @@ impl Default for Settings {
 pub struct Engine {
     pub store: Arc<dyn Store>,
     pub accounts: Accounts,
+    /// Asks the endpoints themselves.
+    pub probes: Arc<dyn Probes>,
     pub clock: Arc<dyn Clock>,
     pub poke: Poke,
     pub vitals: Vitals,

@@ -7,7 +7,7 @@ use crossfade_core::{
     event::{Actor, Event, Happened},
     shift::{Phase, Purpose, Shift},
 };
-use crossfade_ports::{Accounts, Clock, Store, StoreError, Vitals, store::Head};
+use crossfade_ports::{Accounts, Clock, Probes, Store, StoreError, Vitals, store::Head};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
 pub(crate) struct Context {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Accounts,
+    pub(crate) probes: Arc<dyn Probes>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) vitals: Vitals,
     pub(crate) settings: Settings,
@@ -311,9 +312,11 @@ fn point_after(what: &Happened) -> Option<Point> {
     }
 }
 
-/// Whether somebody else's edit of the zone would matter, and nothing else is being read anyway.
+/// Whether somebody else's edit of the zone would matter, and nothing else is being read anyway. What is probed is what
+/// the zone has, before the first write as well.
 fn is_watched(shift: &Shift) -> bool {
-    shift.next_step().is_some() && shift.has_written() && shift.write.is_none()
+    let matters = || shift.has_written() || shift.plan.gates.iter().any(|gate| gate.probe().is_some());
+    shift.next_step().is_some() && shift.write.is_none() && matters()
 }
 
 /// Whether the shift's open write leads down, so that it is held up neither by a store that does not answer nor by the

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossfade_core::{
     decide::{Memory, Observation},
     event::Event,
+    plan::Gate,
     report::Report,
     shift::Shift,
 };
@@ -80,7 +81,17 @@ impl Slot {
 
     /// Whether a gate that is to be judged has no data yet.
     pub(crate) fn lacks_metrics(&self) -> bool {
-        self.shift.next_step().is_some() && self.seen.gates.len() < self.shift.plan.gates.len()
+        self.lacks(|gate| gate.probe().is_none())
+    }
+
+    /// Whether a gate that is to be judged has targets that have not been probed yet.
+    pub(crate) fn lacks_probes(&self) -> bool {
+        self.lacks(|gate| gate.probe().is_some())
+    }
+
+    fn lacks(&self, of: fn(&Gate) -> bool) -> bool {
+        let lacking = |gate: &&Gate| !self.seen.gates.contains_key(&gate.name);
+        self.shift.next_step().is_some() && self.shift.plan.gates.iter().filter(lacking).any(of)
     }
 
     /// Forgets how the zones looked: they may have been changed since.

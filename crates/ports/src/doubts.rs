@@ -31,6 +31,8 @@ pub async fn doubts(plan: &Plan, metrics: &dyn Metrics, now: Timestamp) -> Vec<S
                     doubts.extend(of_metrics(metrics, &gate.name, side, queries, now).await);
                 }
             }
+            // Nobody listens where nothing is to be moved yet; a shift holds until all of it answers.
+            Question::Probe(_) => {}
             Question::Alarms(asked) => {
                 let queries: Vec<_> = alarm_queries(asked).collect();
                 let readings = metrics.alarms(&queries).await;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod doubts;
 pub mod metrics;
 pub mod poke;
+pub mod probes;
 pub mod store;
 pub mod vitals;
 pub mod zones;
@@ -23,6 +24,7 @@ pub use crate::{
     doubts::doubts,
     metrics::{Metrics, Series},
     poke::Poke,
+    probes::Probes,
     store::{Store, StoreError},
     vitals::Vitals,
     zones::{SubmitError, Zone, Zones, ZonesError},

@@ -5,16 +5,25 @@ use std::time::Duration;
 use crossfade_aws::AccountConfig;
 use crossfade_engine::Settings;
 
-use super::{Auth, Config, Server, Store};
+use super::{Auth, Config, Probe, Server, Store};
 
 impl Config {
     /// Every key with its value as TOML. Secrets are not shown.
     pub fn entries(&self) -> Vec<(String, String)> {
-        let Config { server, store, accounts, engine, auth } = self;
+        let Config { server, store, accounts, engine, probe, auth } = self;
         let Server { listen } = server;
         let Store { url, listen_url } = store;
-        let Settings { poll, metrics_every, read_back_every, propagation, requests_per_second, lease } =
-            engine;
+        let Settings {
+            poll,
+            metrics_every,
+            probes_every,
+            read_back_every,
+            propagation,
+            requests_per_second,
+            lease,
+        } = engine;
+        let Probe { ca_file } = probe;
+        let ca_file = ca_file.as_ref().map(|path| path.display().to_string());
         let Auth { tokens } = auth;
         let mut entries = vec![
             ("server.listen".to_owned(), quoted(&listen.to_string())),
@@ -47,10 +56,12 @@ impl Config {
         entries.extend([
             ("engine.poll".to_owned(), span(poll)),
             ("engine.metrics_every".to_owned(), span(metrics_every)),
+            ("engine.probes_every".to_owned(), span(probes_every)),
             ("engine.read_back_every".to_owned(), span(read_back_every)),
             ("engine.propagation".to_owned(), span(propagation)),
             ("engine.requests_per_second".to_owned(), requests_per_second.to_string()),
             ("engine.lease".to_owned(), span(lease)),
+            ("probe.ca_file".to_owned(), quoted(ca_file.as_deref().unwrap_or_default())),
             ("auth.tokens".to_owned(), format!("[{}]", vec!["\"***\""; tokens.len()].join(", "))),
         ]);
         entries

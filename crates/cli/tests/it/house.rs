@@ -8,13 +8,14 @@ use std::{
 
 /// Which crates each crate may use. The engine knows no backend, adapters do not know each other, and the playground
 /// knows nobody: shared wire code would cancel out its own mistakes.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("ports", &["core"]),
     ("store-postgres", &["core", "ports"]),
     ("store-sqlite", &["core", "ports"]),
     ("aws", &["core", "ports"]),
     ("prometheus", &["core", "ports"]),
+    ("probe", &["core", "ports"]),
     ("engine", &["core", "ports"]),
     ("api", &["core", "ports"]),
     ("dashboard", &[]),
@@ -28,6 +29,7 @@ const EDGES: [(&str, &[&str]); 11] = [
             "store-sqlite",
             "aws",
             "prometheus",
+            "probe",
             "engine",
             "api",
             "dashboard",
@@ -37,7 +39,7 @@ const EDGES: [(&str, &[&str]); 11] = [
 ];
 
 /// Who may use a library, by the beginning of its name.
-const RESERVED: [(&str, &[&str]); 9] = [
+const RESERVED: [(&str, &[&str]); 11] = [
     ("sqlx", &["store-postgres", "store-sqlite"]),
     ("aws-", &["aws"]),
     ("axum", &["api", "dashboard", "playground", "cli"]),
@@ -45,6 +47,8 @@ const RESERVED: [(&str, &[&str]); 9] = [
     ("governor", &["engine"]),
     ("clap", &["cli"]),
     ("reqwest", &["prometheus", "cli"]),
+    ("rustls-native-certs", &["probe"]),
+    ("tokio-rustls", &["probe"]),
     ("config", &["cli"]),
     ("rand", &["playground", "cli"]),
 ];

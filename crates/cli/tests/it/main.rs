@@ -8,6 +8,7 @@ mod crash;
 mod harness;
 mod house;
 mod plans;
+mod probes;
 mod shifts;
 mod two_daemons;
 mod verbs;

@@ -4,6 +4,7 @@ mod again;
 mod alarms;
 mod latency;
 mod odd;
+mod probe;
 mod properties;
 mod source;
 

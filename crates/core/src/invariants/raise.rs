@@ -7,7 +7,10 @@ use crate::{
     batch::members,
     event::Happened,
     fence::{self, Fence},
-    gate::{AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, LatencyData, Verdict},
+    gate::{
+        AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, LatencyData, ProbeData, ProbeOutcome,
+        Verdict,
+    },
     plan::{Alarms, Errors, Gate, Latency, Question, Step},
     shift::{Asked, Cause, Purpose, Shift, ZoneStage},
     weights::share_of,
@@ -116,6 +119,7 @@ pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
             Grounds::Errors(errors, data) => (data.fetched_at, FRESH.max(errors.error_rate.to.period() * 2)),
             Grounds::Alarms(_, data) => (data.fetched_at, FRESH),
             Grounds::Latencies(asked, data) => (data.fetched_at, FRESH.max(asked.latency.to.period() * 2)),
+            Grounds::Probes(data) => (oldest(data).unwrap_or(Timestamp::MIN), FRESH),
         };
         let age = at.duration_since(read_at);
         if age > allowed {
@@ -131,6 +135,7 @@ pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
             Grounds::Errors(errors, data) => (errors, data),
             Grounds::Alarms(alarms, data) => return quiet(gate, alarms, data, &commit.before, at),
             Grounds::Latencies(asked, data) => return fast(gate, asked, data, &commit.before, at),
+            Grounds::Probes(data) => return reachable(gate, data, &commit.before),
         };
         for side in std::iter::once(&data.to).chain(&data.from) {
             if let Some(why) = &side.incomplete {
@@ -291,6 +296,7 @@ enum Grounds<'a> {
     Errors(&'a Errors, &'a GateData),
     Alarms(&'a Alarms, &'a AlarmData),
     Latencies(&'a Latency, &'a LatencyData),
+    Probes(&'a ProbeData),
 }
 
 fn passed_on<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<Grounds<'a>, String> {
@@ -301,6 +307,7 @@ fn passed_on<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<Grounds<'a>, Stri
             answer.and_then(Answer::latencies).map(|data| Grounds::Latencies(asked, data))
         }
         Question::Alarms(alarms) => answer.and_then(Answer::alarms).map(|data| Grounds::Alarms(alarms, data)),
+        Question::Probe(_) => answer.and_then(Answer::probes).map(Grounds::Probes),
     };
     grounds.ok_or_else(|| format!("gate {} passed without any data", gate.name))
 }
@@ -325,6 +332,32 @@ fn quiet(gate: &Gate, asked: &Alarms, data: &AlarmData, before: &Shift, at: Time
         };
         if !fine {
             return Err(format!("gate {} passed on alarm {name}: {:?}", gate.name, data.alarms.get(name)));
+        }
+    }
+    Ok(())
+}
+
+/// When the target that was probed the longest ago was last probed. `None` where one never was, or there is none.
+fn oldest(data: &ProbeData) -> Option<Timestamp> {
+    let newest = data.targets.values().map(|reads| reads.last().map(|read| read.at));
+    newest.min().flatten()
+}
+
+/// There were targets, and the newest probe of each was fine, after the traffic had settled.
+fn reachable(gate: &Gate, data: &ProbeData, before: &Shift) -> Result<(), String> {
+    if oldest(data).is_none_or(|at| before.settled_at.is_none_or(|settled| at < settled)) {
+        return Err(format!(
+            "gate {} passed without a probe of every target since it had settled",
+            gate.name
+        ));
+    }
+    for (target, reads) in &data.targets {
+        let newest = reads.last().map(|read| &read.outcome);
+        if !matches!(newest, Some(ProbeOutcome::Fine)) {
+            return Err(format!(
+                "gate {} passed on {} at {}: {newest:?}",
+                gate.name, target.name, target.host
+            ));
         }
     }
     Ok(())

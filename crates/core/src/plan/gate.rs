@@ -2,17 +2,22 @@
 
 mod alarms;
 mod latency;
+mod probe;
 mod source;
 
 use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::source::{CLOUDFRONT_REGION, default_period};
 pub use self::{
     alarms::{Acknowledgement, Alarms, NamedAlarms},
     latency::{Latency, LatencySides, Percentile, SlowerBy},
+    probe::{Probe, Probed, Scheme},
     source::{Source, Unit},
+};
+pub(super) use self::{
+    probe::STATUSES,
+    source::{CLOUDFRONT_REGION, default_period},
 };
 use super::{Percent, Span};
 
@@ -39,6 +44,7 @@ pub enum Question {
     Errors(Errors),
     Alarms(Alarms),
     Latency(Latency),
+    Probe(Probed),
 }
 
 /// Whether the `to` side makes more errors than it may.
@@ -115,7 +121,15 @@ impl Gate {
     pub fn errors(&self) -> Option<&Errors> {
         match &self.question {
             Question::Errors(errors) => Some(errors),
-            Question::Alarms(_) | Question::Latency(_) => None,
+            Question::Alarms(_) | Question::Latency(_) | Question::Probe(_) => None,
+        }
+    }
+
+    /// What it asks the endpoints themselves, if it does.
+    pub fn probe(&self) -> Option<&Probe> {
+        match &self.question {
+            Question::Probe(probed) => Some(&probed.probe),
+            Question::Errors(_) | Question::Alarms(_) | Question::Latency(_) => None,
         }
     }
 }

@@ -9,8 +9,8 @@ use super::{Incident, Setting, Trouble, instant};
 use crate::{
     Share,
     gate::{
-        AlarmData, AlarmReading, AlarmState, Answer, Counts, Fetched, GateData, LatencyData, Period, Timed,
-        Timing, alarm_queries,
+        AlarmData, AlarmReading, AlarmState, Answer, Counts, Fetched, GateData, LatencyData, Period,
+        ProbeData, Timed, Timing, alarm_queries,
     },
     plan::{Alarms, Errors, Latency, Question, Source},
     shift::Shift,
@@ -195,6 +195,8 @@ impl Traffic {
             Question::Errors(errors) => Answer::Counts(counted(errors, shown, now)),
             Question::Alarms(alarms) => Answer::Alarms(self.quiet(alarms, now)),
             Question::Latency(latency) => Answer::Latencies(even(latency, shown, now)),
+            // Probes are not rehearsed: every target answers.
+            Question::Probe(probed) => Answer::Probes(ProbeData::all_fine(&probed.probe, &shift.plan, now)),
         };
         let gates = shift.plan.gates.iter();
         gates.map(|gate| (gate.name.clone(), answer(&gate.question))).collect()
@@ -265,7 +267,7 @@ fn shortest(shift: &Shift) -> SignedDuration {
     let sources = shift.plan.gates.iter().flat_map(|gate| match &gate.question {
         Question::Errors(errors) => [Some(&errors.error_rate.to), errors.error_rate.from.as_ref()],
         Question::Latency(asked) => [Some(&asked.latency.to), asked.latency.from.as_ref()],
-        Question::Alarms(_) => [None, None],
+        Question::Alarms(_) | Question::Probe(_) => [None, None],
     });
     let periods = sources.flatten().map(|source| source.period().as_secs().max(1));
     let common = periods.reduce(|one, other| {

@@ -1,18 +1,19 @@
-//! What is done for all shifts together, beside their rounds: metrics are read, reports are saved.
+//! What is done for all shifts together, beside their rounds: metrics are read, targets are probed, reports are saved.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crossfade_core::report::Report;
 use tokio::time::Instant;
 
 use super::{Driver, Place};
-use crate::evidence::{Wanted, merge, shortest_period, want};
+use crate::evidence::{Wanted, merge, shortest_period, want, want_probes};
 
-/// Metrics are not asked for more often than this, however short a gate's periods are.
+/// Nothing is asked for more often than this, however short a gate's periods are.
 pub(super) const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) enum Chore {
     MetricsRead,
+    Probed,
     ReportsSaved,
 }
 
@@ -40,6 +41,28 @@ impl Driver {
         });
     }
 
+    /// Asks every target that a gate wants, once. Afterwards every shift gets a round.
+    pub(super) fn probe_targets(&mut self) {
+        let mut wanted = BTreeSet::new();
+        for place in self.places.values() {
+            match place {
+                Place::Here { slot, .. } => want_probes(&mut wanted, &slot.shift, &slot.seen),
+                Place::Away { targets, .. } => wanted.extend(targets.iter().cloned()),
+            }
+        }
+        self.probed_at = Instant::now();
+        self.probes_at = self.probed_at + self.context.settings.probes_every;
+        if wanted.is_empty() {
+            return self.context.evidence.probes.forget();
+        }
+        self.probing = true;
+        let context = self.context.clone();
+        self.chores.spawn(async move {
+            context.evidence.probes.probe(wanted, &*context.probes, &*context.clock).await;
+            Chore::Probed
+        });
+    }
+
     pub(super) fn save_reports(&mut self) {
         if self.saving || self.reports.is_empty() {
             return;
@@ -59,19 +82,29 @@ impl Driver {
         match chore {
             Some(Chore::MetricsRead) => {
                 self.reading = false;
-                for place in self.places.values_mut() {
-                    if let Place::Here { slot, due } = place
-                        && slot.shift.next_step().is_some()
-                    {
-                        *due = Some(Instant::now());
-                    }
-                }
+                self.weigh_anew();
+            }
+            Some(Chore::Probed) => {
+                self.probing = false;
+                self.weigh_anew();
             }
             Some(Chore::ReportsSaved) => self.saving = false,
             None => {
                 tracing::error!("a chore ended in a panic");
                 self.reading = false;
+                self.probing = false;
                 self.saving = false;
+            }
+        }
+    }
+
+    /// There is new evidence: a round for every shift that goes by it.
+    fn weigh_anew(&mut self) {
+        for place in self.places.values_mut() {
+            if let Place::Here { slot, due } = place
+                && slot.shift.next_step().is_some()
+            {
+                *due = Some(Instant::now());
             }
         }
     }

@@ -6,7 +6,7 @@
 //! event comes, instead of being events. Slow ones, and all while anything is wrong, are events.
 
 use crossfade_core::{
-    gate::{Answer, GateData},
+    gate::{Answer, GateData, ProbeData},
     shift::Shift,
 };
 
@@ -303,6 +303,10 @@ impl Sim {
         kept.to.incomplete.clone_from(&incomplete);
         kept.legacy.incomplete = incomplete;
         for gate in &shift.plan.gates {
+            if let Some(asked) = gate.probe() {
+                let fine = ProbeData::all_fine(asked, &shift.plan, clock);
+                slot.seen.gates.insert(gate.name.clone(), Answer::Probes(fine));
+            }
             let Some(errors) = gate.errors() else { continue };
             let from = errors.error_rate.from.is_some().then(|| kept.legacy.clone());
             let data = Answer::Counts(GateData { fetched_at: clock, to: kept.to.clone(), from });

@@ -18,7 +18,7 @@ use crossfade_core::{
 use crossfade_engine::{Engine, Point, Probe, Settings};
 use crossfade_ports::{
     Account, Accounts, Clock, Poke, Store, StoreError, Vitals,
-    fake::{metrics::MemoryMetrics, store::MemoryStore, zones::MemoryZones},
+    fake::{metrics::MemoryMetrics, probes::MemoryProbes, store::MemoryStore, zones::MemoryZones},
     store::Head,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +54,8 @@ pub(crate) struct World {
     /// How many there have been: each process has a name of its own.
     starts: u32,
     probe: Probe,
+    /// The endpoints themselves.
+    pub(crate) probes: MemoryProbes,
 }
 
 /// The replica of a test that has only one.
@@ -126,6 +128,7 @@ impl World {
             running: BTreeMap::new(),
             starts: 0,
             probe: Probe::default(),
+            probes: MemoryProbes::new(),
         };
         world.apply(&change(world.plan()), world.groups.clone()).await;
         world
@@ -169,6 +172,7 @@ impl World {
         let engine = Engine {
             store: reach.clone(),
             accounts: Accounts(self.accounts.iter().map(|a| ((*a).to_owned(), account.clone())).collect()),
+            probes: Arc::new(self.probes.clone()),
             clock: Arc::new(self.clock.clone()),
             poke: poke.clone(),
             vitals: vitals.clone(),

@@ -1,7 +1,7 @@
 //! Shifts that go as they should, and people who change their minds.
 
 use crossfade_core::{
-    gate::{AlarmQuery, AlarmState},
+    gate::{AlarmQuery, AlarmState, ProbeOutcome},
     shift::{Cause, Command},
 };
 
@@ -105,4 +105,42 @@ async fn a_red_alarm_holds_it_before_the_first_step_and_takes_it_back_after() {
     set(&world, "site", AlarmState::Alarm);
     world.until("reverted", is("reverted")).await;
     assert_eq!(world.weights(), (100, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_fails_its_probes_holds_it_before_the_first_step_and_takes_it_back_after() {
+    let mut world = World::asking("  - { name: reachable, probe: { path: /healthz } }\n").await;
+    let cloud = "192.0.2.2";
+    world.probes.answer(cloud, 503);
+    world.run().await;
+    world.ask(Command::Start).await;
+    let held = world.until("held", |shift| shift.holds.contains_key(&Cause::Gate)).await;
+    let hold = &held.holds[&Cause::Gate];
+    assert_eq!(hold.code, "probe_failed");
+    assert_eq!(
+        hold.sentence,
+        "gate reachable: www.example.com at 192.0.2.2:443: it answered with status 503"
+    );
+    world.pass(30).await;
+    assert!(world.steps().await.is_empty());
+    assert!(is("running")(&world.shift().await), "nothing has moved that could be taken back");
+
+    // The legacy side is nobody's concern.
+    world.probes.answer("192.0.2.1", 503);
+    world.probes.answer(cloud, 200);
+    world.until("at 10 %", observing(10.0)).await;
+    world.probes.set(cloud, ProbeOutcome::Unknown("there is no way to it from here".to_owned()));
+    let held = world.until("held", |shift| shift.holds.contains_key(&Cause::NoData)).await;
+    assert!(held.holds[&Cause::NoData].sentence.contains("no way to it"), "{held:?}");
+    world.pass(30).await;
+    assert_eq!(world.steps().await, [10.0], "what cannot be probed neither passes nor fails");
+
+    world.probes.set(cloud, ProbeOutcome::Fine);
+    world.until("at 50 %", observing(50.0)).await;
+    world.probes.set(cloud, ProbeOutcome::Failed("its certificate has expired".to_owned()));
+    let began = world.clock.now();
+    world.until("reverted", is("reverted")).await;
+    assert_eq!(world.weights(), (100, 0));
+    let took = world.clock.now().duration_since(began);
+    assert!(took < jiff::SignedDuration::from_mins(4), "{took}");
 }

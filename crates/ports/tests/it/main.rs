@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail")]
 
 mod metrics;
+mod probes;
 mod store;
 mod zones;

@@ -54,6 +54,7 @@ fn reads(question: &Question) -> &'static [&'static str] {
     match question {
         Question::Errors(_) | Question::Latency(_) => &["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"],
         Question::Alarms(_) => &["cloudwatch:DescribeAlarms"],
+        Question::Probe(_) => &[],
     }
 }
 

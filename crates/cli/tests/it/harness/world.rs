@@ -75,7 +75,7 @@ impl World {
         let config = format!(
             "[server]\nlisten = '127.0.0.1:0'\n\
              [accounts.default]\nemulator = '{}'\n\
-             [engine]\npoll = '{poll}'\nmetrics_every = '1s'\nread_back_every = '{read_back_every}'\n\
+             [engine]\npoll = '{poll}'\nmetrics_every = '1s'\nprobes_every = '1s'\nread_back_every = '{read_back_every}'\n\
              propagation = '1s'\nrequests_per_second = 50\n",
             self.playground.aws_url()
         );
@@ -108,6 +108,19 @@ impl World {
         let path = self.folder.path().join(format!("{name}.yaml"));
         std::fs::write(&path, plan).unwrap();
         path
+    }
+
+    /// Adds a gate to a plan.
+    pub(crate) fn add_gate(&self, plan: &str, gate: &str) {
+        let text = std::fs::read_to_string(plan).unwrap();
+        std::fs::write(plan, format!("{text}  - {gate}\n")).unwrap();
+    }
+
+    /// The `to` side is at this address.
+    pub(crate) fn move_cloud(&self, address: &str) {
+        let example = &self.example;
+        let record = Record::weighted(&example.record_name, "A", 1, &example.cloud, 0, [address]);
+        self.playground.world().put_record(&example.zone_id, record);
     }
 
     /// From now on, every request of the `to` side fails.

@@ -3,16 +3,18 @@
 mod alarms;
 mod errors;
 mod latency;
+mod probe;
 mod sources;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::{alarms::ALARMS, errors::ERRORS, latency::LATENCY};
+pub(crate) use self::{alarms::ALARMS, errors::ERRORS, latency::LATENCY, probe::PROBED};
 #[cfg(test)]
 pub(crate) use self::{
     alarms::{ACKNOWLEDGEMENT, NAMED_ALARMS},
     errors::{ERROR_RATE, INCREASE},
     latency::{SIDES, SLOWER},
+    probe::PROBE,
     sources::{ALB, API_HTTP, API_REST, CLASSIC_ELB, CLOUDFRONT, CUSTOM, NLB},
 };
 use super::{
@@ -24,10 +26,11 @@ use crate::plan::{Gate, OnFail, Question, Span};
 const LONGEST_DELAY_MINUTES: i64 = 15;
 
 /// What gates can ask: the key that makes a gate one of its kind, all its keys, and who reads them.
-const KINDS: [(&str, &Keys, Reader); 3] = [
+const KINDS: [(&str, &Keys, Reader); 4] = [
     ("error_rate", &ERRORS, errors::question),
     ("alarms", &ALARMS, alarms::question),
     ("latency", &LATENCY, latency::question),
+    ("probe", &PROBED, probe::question),
 ];
 
 type Reader = fn(&Cursor<'_>, &Table<'_>) -> Read<Question>;

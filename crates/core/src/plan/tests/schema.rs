@@ -26,6 +26,7 @@ fn the_keys_are_the_parsers() {
         ("/$defs/Acknowledgement", &ACKNOWLEDGEMENT),
         ("/$defs/LatencySides", &SIDES),
         ("/$defs/SlowerBy", &SLOWER),
+        ("/$defs/Probe", &PROBE),
         ("/$defs/Source/oneOf/0", &ALB),
         ("/$defs/Source/oneOf/1", &NLB),
         ("/$defs/Source/oneOf/2", &CLASSIC_ELB),
@@ -40,7 +41,8 @@ fn the_keys_are_the_parsers() {
     }
     // What all gates have, and what those of a kind have.
     let gate = &schema["$defs"]["Gate"];
-    for (kind, keys) in [("Errors", &ERRORS), ("Alarms", &ALARMS), ("Latency", &LATENCY)] {
+    for (kind, keys) in [("Errors", &ERRORS), ("Alarms", &ALARMS), ("Latency", &LATENCY), ("Probed", &PROBED)]
+    {
         let both: BTreeSet<&str> = keys_of(gate).union(&keys_of(&schema["$defs"][kind])).copied().collect();
         assert_eq!(both, in_parser(keys), "{kind}");
     }

@@ -1,0 +1,107 @@
+//! What came of probing the targets of gates, the latest few times.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crossfade_core::{
+    decide::Observation,
+    gate::{Answer, PROBES_KEPT, ProbeData, ProbeOutcome, ProbeRead, ProbeTarget, probe_targets},
+    plan::Probe,
+    shift::Shift,
+};
+use crossfade_ports::{Clock, Probes};
+
+use crate::slot::Slot;
+
+#[derive(Default)]
+pub(crate) struct KeptProbes(Mutex<BTreeMap<ProbeTarget, Vec<ProbeRead>>>);
+
+impl KeptProbes {
+    /// Puts what is known into the slot's observation.
+    pub(super) fn fill(&self, slot: &mut Slot) {
+        for gate in &slot.shift.plan.gates {
+            let Some(asked) = gate.probe() else { continue };
+            match self.answer(asked, &slot.shift, &slot.seen) {
+                Some(data) => drop(slot.seen.gates.insert(gate.name.clone(), Answer::Probes(data))),
+                // What was said of other targets says nothing of those that are there now.
+                None => drop(slot.seen.gates.remove(&gate.name)),
+            }
+        }
+    }
+
+    /// `None` until every target that the zones have has been probed.
+    fn answer(&self, asked: &Probe, shift: &Shift, seen: &Observation) -> Option<ProbeData> {
+        let kept = self.kept();
+        let targets = targets(asked, shift, seen)?.into_iter().map(|target| {
+            let reads = kept.get(&target)?.clone();
+            Some((target, reads))
+        });
+        Some(ProbeData { targets: targets.collect::<Option<_>>()? })
+    }
+
+    /// Probes what is wanted, and forgets what no longer is.
+    pub(crate) async fn probe(&self, wanted: BTreeSet<ProbeTarget>, probes: &dyn Probes, clock: &dyn Clock) {
+        self.kept().retain(|target, _| wanted.contains(target));
+        let wanted: Vec<ProbeTarget> = wanted.into_iter().collect();
+        // An answer is as old as its question.
+        let at = clock.now();
+        for (target, outcome) in probes.probe(&wanted).await {
+            self.keep(target, ProbeRead { at, outcome });
+        }
+    }
+
+    /// Nothing is wanted any more.
+    pub(crate) fn forget(&self) {
+        self.kept().clear();
+    }
+
+    fn keep(&self, target: ProbeTarget, read: ProbeRead) {
+        let mut kept = self.kept();
+        let reads = kept.entry(target.clone()).or_default();
+        if reads.last().map(|last| &last.outcome) != Some(&read.outcome) {
+            let ProbeTarget { name, host, .. } = &target;
+            match &read.outcome {
+                ProbeOutcome::Fine => {
+                    tracing::info!(probe.name = name, probe.target = host, "a target answers")
+                }
+                ProbeOutcome::Failed(why) => {
+                    tracing::warn!(probe.name = name, probe.target = host, why, "a target fails its probe");
+                }
+                ProbeOutcome::Unknown(why) => {
+                    tracing::warn!(probe.name = name, probe.target = host, why, "a target cannot be probed");
+                }
+            }
+        }
+        reads.push(read);
+        let surplus = reads.len().saturating_sub(PROBES_KEPT);
+        reads.drain(..surplus);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<ProbeTarget, Vec<ProbeRead>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds the targets of the shift's gates, as far as its zones have been read.
+pub(crate) fn want_probes(wanted: &mut BTreeSet<ProbeTarget>, shift: &Shift, seen: &Observation) {
+    if shift.next_step().is_none() {
+        return;
+    }
+    for gate in &shift.plan.gates {
+        if let Some(asked) = gate.probe() {
+            wanted.extend(targets(asked, shift, seen).into_iter().flatten());
+        }
+    }
+}
+
+/// As the zones stand, or, while one cannot be read, as the shift last left it. `None` where neither is known.
+fn targets(asked: &Probe, shift: &Shift, seen: &Observation) -> Option<Vec<ProbeTarget>> {
+    let groups = shift.groups.iter().map(|group| {
+        let listed = seen.zones.get(&group.zone).and_then(|read| read.listed.as_ref().ok());
+        let sets = listed.or_else(|| shift.known.get(&group.zone).map(|known| &known.sets))?;
+        Some((group, sets.as_slice()))
+    });
+    Some(probe_targets(asked, &shift.plan, groups.collect::<Option<Vec<_>>>()?))
+}
