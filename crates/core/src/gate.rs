@@ -6,10 +6,12 @@
 //!
 //! One module judges each kind of question, from what was last read and where the shift stands. For errors, `judge`
 //! stands between the shift and [`evaluate`], which knows only counts: `meter` gathers evidence against the
-//! `to` side, `proof` evidence for it, `limits` says what both are measured by, and `signs` what the traffic says
-//! beside its errors. `docs/gate.md` has what it promises and what it does not.
+//! `to` side, `proof` evidence for it, `limits` says what both are measured by, `signs` what the traffic says
+//! beside its errors, and `blast_radius` how many requests have failed that need not have.
+//! `docs/gate.md` has what it promises and what it does not.
 
 mod alarms;
+mod blast_radius;
 mod clean;
 mod evaluate;
 mod judge;
@@ -188,6 +190,12 @@ pub struct ErrorNumbers {
     /// The usual error rate of the `from` side, as a ratio.
     #[serde(default)]
     pub baseline: Option<f64>,
+    /// Requests that failed at this step and would not have on the `from` side, where they have a budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excess_step: Option<u64>,
+    /// Likewise since traffic was first moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excess_shift: Option<u64>,
 }
 
 impl GateReport {

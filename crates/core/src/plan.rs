@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 pub use self::{
     gate::{
-        Acknowledgement, Alarms, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms, OnFail,
+        Acknowledgement, Alarms, BlastRadius, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms, OnFail,
         Percentile, Probe, Probed, Question, Scheme, SlowerBy, Source, ToleratedIncrease, Unit,
     },
     parse::{Format, Mistake, Mistakes, parse},

@@ -17,7 +17,7 @@ use crossfade_core::{
         AlarmQuery, Answer, Fetched, GateData, LatencyData, MetricQuery, Point, Series, Timed, alarm_queries,
         latency_queries, periods, queries, timings,
     },
-    plan::{Errors, Latency, Question, Source},
+    plan::{Errors, Gate, Latency, Question, Source},
     shift::Shift,
 };
 use crossfade_ports::{Accounts, Clock, Vitals};
@@ -33,6 +33,10 @@ const READ_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// Evidence is older than this only in steps that nobody waits for, and says nothing that newer does not.
 const EVIDENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// A shift's budget of failed requests remembers as long as CloudWatch keeps minutes, less a day.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html>
+const BUDGET: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Older evidence is dropped so much at a time, because what follows from all of it has to be worked out anew then.
 const DROPPED: SignedDuration = SignedDuration::from_hours(12);
@@ -249,7 +253,7 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
         };
         for (source, queries) in asked {
             let period = source.period();
-            let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(oldest_evidence(now)));
+            let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(oldest_evidence(gate, now)));
             let from = moved - USUAL.max(period * USUAL_PERIODS) - delay.0 - period;
             // Whole periods, so that the queries of many shifts share their reads.
             let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
@@ -289,9 +293,11 @@ fn sources(gate: &Errors) -> impl Iterator<Item = &Source> {
     std::iter::once(&gate.error_rate.to).chain(&gate.error_rate.from)
 }
 
-/// Evidence goes back to here: further than [`EVIDENCE`], by less than [`DROPPED`].
-fn oldest_evidence(now: Timestamp) -> Timestamp {
-    let oldest = (now - EVIDENCE).as_second();
+/// Evidence goes back to here: further than [`EVIDENCE`] or [`BUDGET`], by less than [`DROPPED`].
+fn oldest_evidence(gate: &Gate, now: Timestamp) -> Timestamp {
+    let budget = gate.errors().and_then(|errors| errors.blast_radius);
+    let counts_all = budget.is_some_and(|budget| budget.per_shift.is_some());
+    let oldest = (now - if counts_all { BUDGET } else { EVIDENCE }).as_second();
     Timestamp::from_second(oldest - oldest.rem_euclid(DROPPED.as_secs())).unwrap_or(Timestamp::MIN)
 }
 

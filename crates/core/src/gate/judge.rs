@@ -6,11 +6,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Counts, ErrorNumbers, Fetched, GateData, Numbers, STALE_AFTER, Standing, Told, Verdict,
+    Counts, ErrorNumbers, Fetched, GateData, Numbers, STALE_AFTER, Standing, Told, Verdict, blast_radius,
     evaluate::{Code, Config, Evaluation, State},
     lately::{OBSERVED_PERIODS, observed_share, recent, recent_from},
     limits::Increase,
     memory::{Memory, Said},
+    rows,
     sentence::sentence,
     signs::MISSING,
 };
@@ -37,6 +38,8 @@ pub(super) fn judge(
         upper_bound: None,
         advance_limit: None,
         baseline: None,
+        excess_step: None,
+        excess_shift: None,
     };
     let told = |verdict, code: &str, sentence, numbers| Told {
         verdict,
@@ -180,6 +183,16 @@ fn weigh(
     numbers.upper_bound = told.upper_bound;
     numbers.advance_limit = told.advance_limit;
     numbers.baseline = told.baseline;
+    let spent = gate.blast_radius.and_then(|budget| {
+        let complete = data.to.incomplete.is_none();
+        let rows = rows::since(None, config.period, data);
+        let excess = blast_radius::excess(&config, &state, &rows, complete, now.as_second());
+        (numbers.excess_step, numbers.excess_shift) = (excess.step, Some(excess.shift));
+        blast_radius::spent(&budget, excess, gate.error_rate.from.is_some())
+    });
+    if let Some(sentence) = spent.filter(|_| told.code != Code::Errors) {
+        return (Verdict::Fail, "blast_radius", sentence);
+    }
     if let Some(why) = overruled(gate, data, &told, now) {
         return (Verdict::Hold, "no_data", why);
     }

@@ -167,7 +167,7 @@ fn percent(ratio: Option<f64>) -> String {
 }
 
 /// 1500 as 1,500.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

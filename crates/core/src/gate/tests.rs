@@ -2,6 +2,7 @@
 
 mod again;
 mod alarms;
+mod blast_radius;
 mod latency;
 mod odd;
 mod probe;

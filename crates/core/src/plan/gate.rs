@@ -1,6 +1,7 @@
 //! Gates: what is asked about the traffic that was moved, and what a bad answer does.
 
 mod alarms;
+mod blast_radius;
 mod latency;
 mod probe;
 mod source;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     alarms::{Acknowledgement, Alarms, NamedAlarms},
+    blast_radius::BlastRadius,
     latency::{Latency, LatencySides, Percentile, SlowerBy},
     probe::{Probe, Probed, Scheme},
     source::{Source, Unit},
@@ -70,6 +72,9 @@ pub struct Errors {
     #[serde(default = "default_min_errors")]
     #[schemars(range(min = 1))]
     pub min_errors: u64,
+    /// Failed requests more than usual, beyond which the gate fails, whatever the rate and `min_errors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blast_radius: Option<BlastRadius>,
     /// How much errors come together: the correlation of two requests of the same period.
     #[serde(default = "default_burstiness")]
     #[schemars(range(min = 0.000_01, max = 0.1))]

@@ -318,6 +318,25 @@ fn evidence() {
             "tolerated_increase: { points: 0.2 }",
             "line 44, gates[0].tolerated_increase.points: wanted a percentage, found the number 0.2; write \"0.2%\"",
         ),
+        ("on_fail: revert", "blast_radius: { per_step: 500, per_shift: 2000 }", ""),
+        ("on_fail: revert", "blast_radius: { per_shift: 1 }", ""),
+        (
+            "on_fail: revert",
+            "blast_radius: {}",
+            "line 43, gates[0].blast_radius: this budget has no number; give per_step, per_shift or both, in requests, \
+             as in { per_step: 500, per_shift: 2000 }",
+        ),
+        (
+            "on_fail: revert",
+            "blast_radius: { per_step: 500, per_shift: 200 }",
+            "line 43, gates[0].blast_radius: the shift's budget of 200 is spent before the step's of 500; let per_step \
+             be the smaller one, or leave it out",
+        ),
+        (
+            "on_fail: revert",
+            "blast_radius: { per_step: 0 }",
+            "line 43, gates[0].blast_radius.per_step: wanted a whole number from 1 to 1000000000, found the number 0",
+        ),
         ("on_fail: revert", "false_alarms_per_day: 0.1", ""),
         (
             "on_fail: revert",

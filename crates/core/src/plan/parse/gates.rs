@@ -1,6 +1,7 @@
 //! On what evidence.
 
 mod alarms;
+mod blast_radius;
 mod errors;
 mod latency;
 mod probe;
@@ -12,6 +13,7 @@ pub(crate) use self::{alarms::ALARMS, errors::ERRORS, latency::LATENCY, probe::P
 #[cfg(test)]
 pub(crate) use self::{
     alarms::{ACKNOWLEDGEMENT, NAMED_ALARMS},
+    blast_radius::BLAST_RADIUS,
     errors::{ERROR_RATE, INCREASE},
     latency::{SIDES, SLOWER},
     probe::PROBE,

@@ -2,6 +2,7 @@
 
 use super::{
     super::cursor::{Cursor, Keys, Read, Table},
+    blast_radius::blast_radius,
     metric_delay,
     sources::{Measured, source},
 };
@@ -22,6 +23,7 @@ pub(crate) const ERRORS: Keys = Keys {
         "false_alarms_per_day",
         "min_requests",
         "min_errors",
+        "blast_radius",
         "burstiness",
         "resolvers",
         "metric_delay",
@@ -36,7 +38,7 @@ pub(crate) const ERROR_RATE: Keys = Keys { known: &["to", "from"], later: &[] };
 /// A service of which half the requests may fail has no use for a gate.
 const LARGEST_RATE: f64 = 50.0;
 
-const MOST_REQUESTS: u32 = 1_000_000_000;
+pub(super) const MOST_REQUESTS: u32 = 1_000_000_000;
 
 /// Below one in a million days nothing would ever fail, and one a day is no promise at all.
 const FALSE_ALARMS: (f64, f64) = (0.000_001, 1.0);
@@ -52,6 +54,7 @@ pub(super) fn question(at: &Cursor<'_>, table: &Table<'_>) -> Read<Question> {
     let false_alarms = table.optional("false_alarms_per_day", |at| between(at, FALSE_ALARMS, "0.01"));
     let min_requests = table.optional("min_requests", |at| at.whole(1, MOST_REQUESTS));
     let min_errors = table.optional("min_errors", |at| at.whole(1, MOST_REQUESTS));
+    let blast_radius = table.optional("blast_radius", blast_radius);
     let burstiness = table.optional("burstiness", |at| between(at, BURSTINESS, "0.001"));
     let resolvers = table.optional("resolvers", |at| at.whole(1, MOST_REQUESTS));
     let metric_delay = table.optional("metric_delay", metric_delay);
@@ -62,6 +65,7 @@ pub(super) fn question(at: &Cursor<'_>, table: &Table<'_>) -> Read<Question> {
         false_alarms_per_day: false_alarms?.unwrap_or_else(default_false_alarms_per_day),
         min_requests: min_requests?.map_or_else(default_min_requests, u64::from),
         min_errors: min_errors?.map_or_else(default_min_errors, u64::from),
+        blast_radius: blast_radius?,
         burstiness: burstiness?.unwrap_or_else(default_burstiness),
         resolvers: resolvers?.unwrap_or_else(default_resolvers),
         metric_delay: metric_delay?.unwrap_or_else(default_metric_delay),
