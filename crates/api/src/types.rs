@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crossfade_core::{
     RecordName, RecordType, Share, Weight, ZoneId,
     event::Event,
-    gate::{GateReport, StepSensitivity},
+    gate::{GateReport, StepSensitivity, Tail},
     plan::{Mistake, Plan},
     report::Next,
     shift::{Hold, Stage},
@@ -43,6 +43,9 @@ pub struct Shift {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensitivity: Vec<StepSensitivity>,
     pub next: Option<Next>,
+    /// What the side that the traffic has left still gets: after 100 %, and after a revert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
     /// The verbs that would be taken now.
     pub possible: Vec<String>,
     pub created_at: Timestamp,

@@ -4,7 +4,7 @@ use crossfade_core::{
     Share,
     batch::GroupWeights,
     gate,
-    report::{Report, headline},
+    report::{Report, headline, tail},
     shift::{Phase, Shift},
 };
 use jiff::Timestamp;
@@ -32,6 +32,7 @@ pub(crate) fn shift(shift: &Shift, report: Option<&Report>, now: Timestamp) -> t
         holds: shift.holds.values().cloned().collect(),
         gates: report.map(|report| report.gates.clone()).unwrap_or_default(),
         next: report.and_then(|report| report.next.clone()),
+        tail: tail(shift, report).cloned(),
         sensitivity: report.map(|report| gate::of_shift(shift, report)).unwrap_or_default(),
         possible: shift.possible().into_iter().map(str::to_owned).collect(),
         created_at: shift.created_at,

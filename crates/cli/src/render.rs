@@ -91,6 +91,9 @@ pub fn shift(shift: &Shift) -> String {
         let verdict = serde_json::to_value(gate.verdict).ok().and_then(|v| v.as_str().map(str::to_owned));
         fact("gate", format!("{} {}: {}", gate.name, verdict.unwrap_or_default(), gate.sentence));
     }
+    if let Some(tail) = &shift.tail {
+        fact("tail", tail.sentence.clone());
+    }
     if let Some(next) = &shift.next {
         let at = next.at.map_or_else(String::new, |at| format!(", at {} at the earliest", instant(at)));
         fact("next", format!("{}{at}", next.what));

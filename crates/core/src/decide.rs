@@ -195,7 +195,8 @@ pub fn decide_again(
         }
     }
     let verge = look.verge();
-    let report = Report { next: look.next(), gates: look.gates, observed };
+    let tail = gate::tail(shift, &seen.gates, now);
+    let report = Report { next: look.next(), gates: look.gates, observed, tail };
     let (happened, effects, wake) = match verge {
         Verge::Happen(happened) => (happened, Vec::new(), None),
         Verge::Do(effects) => (Vec::new(), effects, None),

@@ -29,6 +29,7 @@ mod sentence;
 mod series;
 mod signs;
 mod source;
+mod tail;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub use self::{
     source::{
         MetricQuery, Point, Statistic, Timing, latency_queries, periods, queries, request_queries, timings,
     },
+    tail::{Losing, Side, Tail, losing, tail},
 };
 use crate::{
     Share,

@@ -2,6 +2,7 @@
 //!
 //! These are the types; `parse` reads them from YAML, TOML or JSON and names every mistake with its line.
 
+mod decommission;
 mod gate;
 mod parse;
 mod schedule;
@@ -16,6 +17,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 pub use self::{
+    decommission::Decommission,
     gate::{
         Acknowledgement, Alarms, BlastRadius, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms, OnFail,
         Percentile, Probe, Probed, Question, Scheme, SlowerBy, Source, ToleratedIncrease, Unit,
@@ -67,6 +69,9 @@ pub struct Plan {
     pub settle_margin: Span,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
+    /// When the side that the traffic has left is safe to decommission. Default: below 1 request a minute for 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decommission: Option<Decommission>,
     /// Questions to metrics; every one must pass before a shift goes up.
     #[schemars(length(min = 1))]
     pub gates: Vec<Gate>,
@@ -135,6 +140,10 @@ impl Plan {
     /// The shifts that have to have come far enough before this one goes up.
     pub fn after(&self) -> &[After] {
         self.schedule.as_ref().map_or(&[], |schedule| &schedule.after)
+    }
+
+    pub fn decommission(&self) -> Decommission {
+        self.decommission.unwrap_or_default()
     }
 
     pub fn start(&self) -> Option<jiff::Timestamp> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Share,
     event::Happened,
-    gate::{GateReport, Verdict},
+    gate::{self, GateReport, Tail, Verdict},
     shift::{Cause, Hold, Phase, Purpose, Shift, Stage},
 };
 
@@ -20,6 +20,9 @@ pub struct Report {
     /// The share of requests that reached the `to` side lately.
     pub observed: Option<Share>,
     pub next: Option<Next>,
+    /// What the side that the traffic has left still gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
 }
 
 /// What happens next, and when at the earliest.
@@ -47,9 +50,19 @@ pub fn headline(shift: &Shift, report: Option<&Report>, now: Timestamp) -> Strin
     {
         sentence.push_str(&format!(" Gate {}: {}.", gate.name, gate.sentence));
     }
+    if let Some(tail) = tail(shift, report) {
+        sentence.push(' ');
+        sentence.push_str(&tail.sentence);
+    }
     sentence.push(' ');
     sentence.push_str(&outlook(shift, report));
     sentence
+}
+
+/// The tail that was last seen, if it is of the side that the traffic has left by now.
+pub fn tail<'a>(shift: &Shift, report: Option<&'a Report>) -> Option<&'a Tail> {
+    let losing = gate::losing(shift)?;
+    report?.tail.as_ref().filter(|tail| tail.side == losing.side)
 }
 
 fn state(shift: &Shift, now: Timestamp) -> String {

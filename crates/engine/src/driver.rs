@@ -2,6 +2,7 @@
 //! metrics were read. A shift never has two rounds at once.
 
 mod chores;
+mod ended;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +20,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::chores::{Chore, METRICS_AT_MOST_EVERY};
+use self::{
+    chores::{Chore, METRICS_AT_MOST_EVERY},
+    ended::Ended,
+};
 use crate::{
     Engine, Point,
     budget::Budgets,
@@ -72,6 +76,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         rounds: JoinSet::new(),
         chores: JoinSet::new(),
         reports: BTreeMap::new(),
+        ended: Ended::default(),
         scan_at: now,
         metrics_at: now,
         metrics_read_at: now,
@@ -119,6 +124,8 @@ struct Driver {
     chores: JoinSet<Chore>,
     /// Reports that are not saved yet.
     reports: BTreeMap<String, Report>,
+    /// Shifts that are over, and whose tails are still looked at.
+    ended: Ended,
     scan_at: Instant,
     metrics_at: Instant,
     metrics_read_at: Instant,
@@ -178,6 +185,7 @@ impl Driver {
         if now >= self.probes_at && !self.probing {
             self.probe_targets();
         }
+        self.look_at_tails();
         self.start_rounds();
         self.save_reports();
     }
@@ -190,7 +198,8 @@ impl Driver {
         });
         let metrics = (!self.reading).then_some(self.metrics_at);
         let probes = (!self.probing).then_some(self.probes_at);
-        due.chain(metrics).chain(probes).chain([self.scan_at]).min().unwrap_or(self.scan_at)
+        let others = metrics.into_iter().chain(probes).chain(self.ended.due()).chain([self.scan_at]);
+        due.chain(others).min().unwrap_or(self.scan_at)
     }
 
     /// Compares what the store has with what is kept here.
@@ -240,6 +249,7 @@ impl Driver {
 
     /// Leaves the shifts of accounts that are another replica's now, and goes on with those that are this one's again.
     fn sort_out(&mut self) {
+        self.ended.find();
         let held = self.held.borrow_and_update().clone();
         self.places.retain(|_, place| match place {
             Place::Here { slot, due } => match held.get(&slot.shift.plan.account) {
@@ -323,6 +333,9 @@ impl Driver {
         }
         if slot.gone || (!slot.shift.is_active() && slot.unsaved.is_empty() && !again) {
             self.places.remove(&name);
+            if !slot.gone {
+                self.ended.add(name);
+            }
             return;
         }
         slot.stale |= again && slot.unsaved.is_empty();

@@ -14,8 +14,8 @@ use std::{
 
 use crossfade_core::{
     gate::{
-        AlarmQuery, Answer, Fetched, GateData, LatencyData, MetricQuery, Point, Series, Timed, alarm_queries,
-        latency_queries, periods, queries, timings,
+        self, AlarmQuery, Answer, Fetched, GateData, LatencyData, MetricQuery, Point, Series, Timed,
+        alarm_queries, latency_queries, periods, queries, timings,
     },
     plan::{Errors, Gate, Latency, Question, Source},
     shift::Shift,
@@ -140,6 +140,17 @@ impl Evidence {
         }
     }
 
+    /// What is known of what the tail of a shift is seen by, by the gate's name.
+    pub(crate) fn of_tail(&self, shift: &Shift) -> BTreeMap<String, Answer> {
+        let known = self.known();
+        let mut sides = BTreeMap::new();
+        let seen = gate::losing(shift).and_then(|losing| {
+            let side = |source: &_| side(&known.kept, &shift.plan.account, source, &mut sides);
+            Some((losing.gate.to_owned(), Answer::Counts(counts(losing.errors, side)?)))
+        });
+        seen.into_iter().collect()
+    }
+
     /// Reads what is wanted, and forgets what no longer is.
     pub(crate) async fn read(&self, wanted: Wanted, accounts: &Accounts, clock: &dyn Clock, vitals: &Vitals) {
         let now = clock.now();
@@ -255,14 +266,32 @@ pub(crate) fn want(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
             let period = source.period();
             let moved = shift.moved_at.map_or(now, |moved_at| moved_at.max(oldest_evidence(gate, now)));
             let from = moved - USUAL.max(period * USUAL_PERIODS) - delay.0 - period;
-            // Whole periods, so that the queries of many shifts share their reads.
-            let aligned = from.as_second() - from.as_second().rem_euclid(period.as_secs().max(1));
-            let from = Timestamp::from_second(aligned).unwrap_or(from);
-            for query in queries {
-                let key = Key { account: account.clone(), query };
-                earliest(&mut wanted.series, key, from);
-            }
+            want_source(wanted, account, source, queries, from);
         }
+    }
+}
+
+/// Adds what the tail of a shift is seen by.
+pub(crate) fn want_tail(wanted: &mut Wanted, shift: &Shift, now: Timestamp) {
+    let Some(losing) = gate::losing(shift) else { return };
+    for source in sources(losing.errors) {
+        want_source(wanted, &shift.plan.account, source, queries(source), losing.read_from(now));
+    }
+}
+
+fn want_source(
+    wanted: &mut Wanted,
+    account: &str,
+    source: &Source,
+    queries: Vec<MetricQuery>,
+    from: Timestamp,
+) {
+    // Whole periods, so that the queries of many shifts share their reads.
+    let aligned = from.as_second() - from.as_second().rem_euclid(source.period().as_secs().max(1));
+    let from = Timestamp::from_second(aligned).unwrap_or(from);
+    for query in queries {
+        let key = Key { account: account.to_owned(), query };
+        earliest(&mut wanted.series, key, from);
     }
 }
 

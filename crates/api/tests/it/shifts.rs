@@ -122,7 +122,7 @@ async fn a_shift_is_shown_with_what_the_engine_saw() {
     let gate = judge(gate, None, standing, now());
     let next = Next { at: Some(now()), what: "50 % (step 2 of 3)".to_owned() };
     let observed = crossfade_core::Share::from_percent(10.0).ok();
-    let report = Report { gates: vec![gate], observed, next: Some(next) };
+    let report = Report { gates: vec![gate], observed, next: Some(next), ..Report::default() };
     world.store.put_reports(&[("www".to_owned(), report)]).await.unwrap();
     let answer = world.get("/api/v1/shifts/www").await;
     insta::assert_snapshot!(answer.shown().replace(&world.zone.0, "ZONE"));

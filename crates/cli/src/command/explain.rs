@@ -28,7 +28,7 @@ pub async fn run(context: &Context, args: Named) -> Result<Exit, Failure> {
         output @ (Output::Json | Output::Jsonl) => {
             let answer = serde_json::json!({
                 "name": shift.name, "headline": shift.headline, "because": reasons,
-                "sensitivity": shift.sensitivity, "next": shift.next, "possible": shift.possible,
+                "sensitivity": shift.sensitivity, "tail": shift.tail, "next": shift.next, "possible": shift.possible,
             });
             render::json(&answer, output)?;
         }
@@ -40,6 +40,9 @@ pub async fn run(context: &Context, args: Named) -> Result<Exit, Failure> {
             for seen in &shift.sensitivity {
                 let (gate, step) = (&seen.gate, seen.step + 1);
                 render::line(format!("\n  sees:   gate {gate}, step {step}: {}", seen.sensitivity.sentence))?;
+            }
+            if let Some(tail) = &shift.tail {
+                render::line(format!("\n  tail:   {}", tail.sentence))?;
             }
             if let Some(next) = &shift.next {
                 let at = next

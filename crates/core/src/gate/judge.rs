@@ -258,10 +258,15 @@ pub fn config(gate: &Errors, standing: Standing) -> Config {
 }
 
 /// Both sides are compared in periods that are whole ones of either.
-fn period(gate: &Errors) -> i64 {
+pub(super) fn period(gate: &Errors) -> i64 {
     let to = gate.error_rate.to.period().as_secs().max(1);
     let from = gate.error_rate.from.as_ref().map_or(to, |from| from.period().as_secs().max(1));
-    to / divisor(to, from) * from
+    common(to, from)
+}
+
+/// The shortest length that is a whole number of both.
+pub(super) fn common(one: i64, other: i64) -> i64 {
+    one / divisor(one, other) * other
 }
 
 /// The greatest common one.

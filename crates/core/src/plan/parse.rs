@@ -5,6 +5,7 @@
 //! fix a plan in the night wants the whole list.
 
 mod cursor;
+mod decommission;
 mod document;
 mod gates;
 mod json;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 pub(super) use self::{
     cursor::Keys,
+    decommission::DECOMMISSION,
     document::PLAN,
     gates::{
         ACKNOWLEDGEMENT, ALARMS, ALB, API_HTTP, API_REST, BLAST_RADIUS, CLASSIC_ELB, CLOUDFRONT, CUSTOM, ERROR_RATE,

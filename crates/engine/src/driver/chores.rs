@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use crossfade_core::report::Report;
 use tokio::time::Instant;
 
-use super::{Driver, Place};
+use super::{Driver, Place, ended::Looked};
 use crate::evidence::{Wanted, merge, shortest_period, want, want_probes};
 
 /// Nothing is asked for more often than this, however short a gate's periods are.
@@ -15,6 +15,7 @@ pub(super) enum Chore {
     MetricsRead,
     Probed,
     ReportsSaved,
+    TailsSeen(Looked),
 }
 
 impl Driver {
@@ -89,11 +90,13 @@ impl Driver {
                 self.weigh_anew();
             }
             Some(Chore::ReportsSaved) => self.saving = false,
+            Some(Chore::TailsSeen(looked)) => self.tails_seen(looked),
             None => {
                 tracing::error!("a chore ended in a panic");
                 self.reading = false;
                 self.probing = false;
                 self.saving = false;
+                self.ended.failed();
             }
         }
     }

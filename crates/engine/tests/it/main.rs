@@ -10,5 +10,6 @@ mod model;
 mod replica;
 mod replicas;
 mod simulated;
+mod tail;
 mod trouble;
 mod zones;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     cursor::{Cursor, Keys, Read, Table},
+    decommission::decommission,
     gates::gates,
     names::{account, slug, text_up_to, web_address},
     ramp::{Ladder, ladder},
@@ -26,6 +27,7 @@ pub(crate) const PLAN: Keys = Keys {
         "ramp",
         "settle_margin",
         "schedule",
+        "decommission",
         "gates",
     ],
     later: &["notify"],
@@ -55,6 +57,7 @@ pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
     let ramp = ramp(&table, &from, &to);
     let settle_margin = table.optional("settle_margin", settle_margin);
     let schedule = table.optional("schedule", |at| independent(at, schedule(at)?, name.as_deref().ok()));
+    let decommission = table.optional("decommission", decommission);
     let gates = table.required("gates", gates);
     Ok(Plan {
         name: name?,
@@ -69,6 +72,7 @@ pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
         ramp: ramp?,
         settle_margin: settle_margin?.unwrap_or_else(default_settle_margin),
         schedule: schedule?,
+        decommission: decommission?,
         gates: gates?,
     })
 }

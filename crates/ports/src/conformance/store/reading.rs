@@ -95,6 +95,7 @@ pub async fn reports_are_kept_beside(store: &dyn Store) {
         gates: Vec::new(),
         observed: Share::from_percent(percent).ok(),
         next: Some(Next { at: Some(instant(60)), what: "step 2".to_owned() }),
+        ..Report::default()
     };
     let put = |name: &str, percent: f64| (name.to_owned(), report(percent));
     store.put_reports(&[put("two", 1.0), put("absent", 1.0), put("one", 12.3)]).await.unwrap();

@@ -1,0 +1,80 @@
+//! What is still seen of shifts that are over.
+
+use std::time::Duration;
+
+use crossfade_core::{gate::Side, report::headline, shift::Command};
+use crossfade_ports::{Clock as _, Store as _};
+use jiff::SignedDuration;
+
+use crate::harness::{SHIFT, World, is, query};
+
+async fn report(world: &World) -> crossfade_core::report::Report {
+    world.store.load(SHIFT).await.unwrap().unwrap().report.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_revert_the_cloud_side_falls_silent() {
+    let mut world = World::started().await;
+    world.until("at 10 %", crate::harness::observing(10.0)).await;
+    world.ask(Command::Revert).await;
+    world.until("reverted", is("reverted")).await;
+    // Every minute half as many as in the one before.
+    let begins = world.clock.now();
+    world.metrics.clear(&query("Requests"));
+    for minute in 0..40 {
+        let from = begins + SignedDuration::from_mins(minute);
+        let requests = (10_000.0 * 0.5_f64.powf(minute as f64 / 5.0)).round();
+        world.metrics.put_each(&query("Requests"), from, from + SignedDuration::from_mins(1), requests);
+    }
+    let written = world.zones.journal().len();
+    let version = world.shift().await.version;
+    world.pass(40).await;
+    let tail = report(&world).await.tail.unwrap();
+    assert_eq!(tail.side, Side::To);
+    let half_life = tail.half_life_seconds.unwrap();
+    assert!((270..=330).contains(&half_life), "{half_life}");
+    let seen = headline(&world.shift().await, Some(&report(&world).await), world.clock.now());
+    assert!(seen.contains(&format!(" {} ", tail.sentence)), "{seen}");
+    assert!(tail.sentence.ends_with(", half as many every 5 min."), "{}", tail.sentence);
+
+    // Nothing was decided and nothing written; another daemon finds it in the store.
+    assert_eq!((world.zones.journal().len(), world.shift().await.version), (written, version));
+    world.kill().await;
+    world.pass(10).await;
+    let before = report(&world).await.tail.unwrap().at;
+    world.run().await;
+    world.pass(10).await;
+    assert!(report(&world).await.tail.unwrap().at > before);
+
+    // Given up, it is left alone.
+    world.ask(Command::Finalize).await;
+    world.until("released", |shift| !shift.holds_records()).await;
+    let last = report(&world).await;
+    world.pass(30).await;
+    assert_eq!(report(&world).await, last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_shift_is_followed_for_a_week_and_can_go_on() {
+    let mut world = World::started().await;
+    world.until("at 10 %", crate::harness::observing(10.0)).await;
+    world.ask(Command::Revert).await;
+    world.until("reverted", is("reverted")).await;
+    world.pass(10).await;
+    let seen = report(&world).await.tail.unwrap().at;
+    assert!(seen.is_some());
+    world.ask(Command::Retry).await;
+    world.until("completed", is("completed")).await;
+    // No gate of this plan counts the legacy side's requests.
+    world.pass(10).await;
+    assert_eq!(report(&world).await.tail, None);
+    world.ask(Command::Revert).await;
+    world.until("reverted again", is("reverted")).await;
+    world.pass(10).await;
+    world.kill().await;
+    let last = report(&world).await.tail.unwrap();
+    tokio::time::sleep(Duration::from_secs(7 * 24 * 3_600)).await;
+    world.run().await;
+    world.pass(20).await;
+    assert_eq!(report(&world).await.tail.unwrap(), last);
+}
