@@ -11,6 +11,7 @@
 //! `docs/gate.md` has what it promises and what it does not.
 
 mod alarms;
+mod before;
 mod blast_radius;
 mod clean;
 mod evaluate;
@@ -43,6 +44,7 @@ pub use self::{
     alarms::{
         AlarmData, AlarmNumbers, AlarmQuery, AlarmReading, AlarmShown, AlarmState, Shown, alarm_queries,
     },
+    before::{Advice, advice, burstiness},
     evaluate::{Code, Config, Evaluation, Observed, Reading, Row, State, evaluate},
     judge::config,
     lately::{RECENT_PERIODS, observed_share},

@@ -19,8 +19,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 pub use self::{
     decommission::Decommission,
     gate::{
-        Acknowledgement, Alarms, BlastRadius, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms, OnFail,
-        Percentile, Probe, Probed, Question, Scheme, SlowerBy, Source, ToleratedIncrease, Unit,
+        Acknowledgement, Alarms, BlastRadius, ErrorRate, Errors, Gate, Latency, LatencySides, NamedAlarms,
+        OnFail, Percentile, Probe, Probed, Question, Scheme, SlowerBy, Source, ToleratedIncrease, Unit,
     },
     parse::{Format, Mistake, Mistakes, parse},
     schedule::{

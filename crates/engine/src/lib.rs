@@ -10,9 +10,10 @@
 //! - Going down does without the store: if it does not answer, a revert is acted on first and recorded afterwards.
 //! - Of several replicas, one works on an account at a time: the one that holds its lease.
 //!
-//! In reading order: `driver` (which shift gets a round, and when; what is still seen of those that are over), `lease` (which accounts are this replica's), `slot`
-//! (what is kept of a shift), `round` (a round), `act` (effects), `guard` (effects of a lease in doubt), `evidence`
-//! (metrics, alarms, probes), `budget` and `probe`.
+//! In reading order: `driver` (which shift gets a round, and when; what is still seen of those that are over), `lease`
+//! (which accounts are this replica's), `slot` (what is kept of a shift), `round` (a round), `act` (effects), `guard`
+//! (effects of a lease in doubt), `evidence` (metrics, alarms,
+//! probes), `budget` and `probe`.
 
 mod act;
 mod budget;

@@ -255,3 +255,35 @@ fn one_group_named_by_id_and_by_name() {
     let said = resolve(&plan, &found).unwrap_err().to_string();
     assert_eq!(said, "records[1]: www.example.com A is the same group as in records[0]; keep one of them");
 }
+
+#[test]
+fn the_last_moment_with_a_live_comparison_should_be_long() {
+    let warned = |ramp: &str, from: &str| {
+        let ramped = PLAN.replace("{ steps: [1, 10, 50], hold: 30m }", ramp);
+        let text = ramped.replace("app/cloud/1 } }", &format!("app/cloud/1 }}{from} }}"));
+        held_against(&text, usual()).unwrap().warnings
+    };
+    let from = ", from: { preset: alb, load_balancer: app/legacy/1 }";
+    assert_eq!(
+        warned("{ steps: [10, 50, 100], hold: 30m, bake: 2h }", from),
+        [
+            "50 % is held for 30m and 100 % for 2h, when no live legacy side is left to compare with; let the last step \
+             before it, such as 90, be held for 2h or longer"
+        ]
+    );
+    assert_eq!(
+        warned("{ steps: [100], hold: 30m }", from),
+        [
+            "100 % is the only step, held for 30m, when no live legacy side is left to compare with; let the last step \
+             before it, such as 90, be held for 30m or longer"
+        ]
+    );
+    for ramp in [
+        "{ steps: [10, 100], hold: 30m }",
+        "{ steps: [10, { share: 90, hold: 1h }, 100], hold: 30m, bake: 1h }",
+        "{ steps: [10, 50], hold: 30m, bake: 24h }",
+    ] {
+        assert_eq!(warned(ramp, from), Vec::<String>::new(), "{ramp}");
+    }
+    assert_eq!(warned("{ steps: [10, 50, 100], hold: 30m, bake: 2h }", ""), Vec::<String>::new());
+}

@@ -1,9 +1,11 @@
 //! What is allowed and may surprise.
 
 use super::{Found, StepPreview};
+use jiff::SignedDuration;
+
 use crate::{
-    RecordSet,
-    plan::{Plan, Side},
+    RecordSet, Share,
+    plan::{Gate, Plan, Side, Span},
     record::ALIAS_TTL_SECONDS,
     weights::split,
 };
@@ -18,7 +20,7 @@ pub(super) fn warnings(plan: &Plan, found: &[Found<'_>], steps: &[StepPreview]) 
     let of_groups = found.iter().flat_map(|group| {
         [mixed_alias(group), long_ttl(group), zero_is_not_off(plan, group), already(plan, group)]
     });
-    of_groups.chain(steps.iter().map(rounded)).flatten().collect()
+    of_groups.chain(steps.iter().map(rounded)).chain([short_comparison(plan)]).flatten().collect()
 }
 
 fn mixed_alias(group: &Found<'_>) -> Option<String> {
@@ -65,6 +67,26 @@ fn already(plan: &Plan, group: &Found<'_>) -> Option<String> {
             "{}: the to side gets {:.1} % already; a revert goes back to that and not to 0",
             group.title(),
             part as f64 / whole as f64 * 100.0,
+        )
+    })
+}
+
+/// At 100 % there is nothing left to compare with: an outage of something that both sides need looks like the cloud's.
+fn short_comparison(plan: &Plan) -> Option<String> {
+    let compares = plan.gates.iter().filter_map(Gate::errors).any(|errors| errors.error_rate.from.is_some());
+    let last = plan.ramp.steps.len().checked_sub(1)?;
+    let whole = plan.step(last).is_some_and(|step| step.share.ppm() == Share::WHOLE);
+    let before = last.checked_sub(1);
+    let (held, bake) = (before.map_or(SignedDuration::ZERO, |step| plan.hold(step)), plan.bake());
+    (compares && whole && held < bake).then(|| {
+        let now = match before.and_then(|step| plan.step(step)) {
+            Some(step) => format!("{} is held for {} and 100 % for {}", step.share, Span(held), Span(bake)),
+            None => format!("100 % is the only step, held for {}", Span(bake)),
+        };
+        format!(
+            "{now}, when no live legacy side is left to compare with; let the last step before it, such as 90, be held \
+             for {} or longer",
+            Span(bake)
         )
     })
 }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use clap::Args;
 use crossfade_core::{
     Share,
-    gate::{self, Config, MetricQuery, Period, Standing},
+    gate::{self, Config, Counts, MetricQuery, Period, Standing},
     plan::{Errors, Gate, Plan, Source, Span},
 };
 use crossfade_ports::{Clock as _, Metrics, SystemClock};
@@ -77,6 +77,11 @@ struct Tested {
     errors: u64,
     /// Periods with traffic.
     periods: usize,
+    /// How much its errors come together; absent with less than six hours or twenty errors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    burstiness: Option<f64>,
+    /// What the record says about the gate's settings.
+    advice: Vec<String>,
     steps: Vec<TestedStep>,
 }
 
@@ -168,6 +173,9 @@ async fn test(
         ))
         .hint("choose a longer time, or look whether its metric and dimensions are right"));
     }
+    let counts: Vec<Counts> =
+        record.iter().map(|at| Counts { requests: at.requests, errors: at.errors }).collect();
+    let advice = gate::advice(errors, &counts, config.period);
     let compares = errors.error_rate.from.is_some();
     let steps = plan.ramp.steps.iter().enumerate().map(|(index, step)| {
         let last = index + 1 == plan.ramp.steps.len();
@@ -180,6 +188,8 @@ async fn test(
         requests: record.iter().map(|period| period.requests).sum(),
         errors: record.iter().map(|period| period.errors).sum(),
         periods: record.len(),
+        burstiness: advice.burstiness,
+        advice: advice.sentences,
         steps: steps.collect(),
     })
 }
@@ -267,8 +277,12 @@ fn tested_step(
 fn told(tested: &Tested) -> String {
     let rate = 100.0 * tested.errors as f64 / tested.requests.max(1) as f64;
     let head = format!(
-        "gate {}: {} periods of the {} side, {} requests, {rate:.3} % errors",
-        tested.gate, tested.periods, tested.side, tested.requests
+        "gate {}: {} periods of the {} side, {} requests, {rate:.3} % errors{}",
+        tested.gate,
+        tested.periods,
+        tested.side,
+        tested.requests,
+        tested.burstiness.map_or_else(String::new, |found| format!(", burstiness {found:.4}"))
     );
     let rows = tested.steps.iter().map(|step| {
         let of = |count: usize| format!("{count} of {}", step.places);
@@ -291,8 +305,9 @@ fn told(tested: &Tested) -> String {
         ]
     });
     let heads = ["STEP", "WATCHED", "FAILS", "HOLDS", "MISSES +0.5 %", "+1 %", "+2 %", "+5 %", "+20 %"];
+    let advice: String = tested.advice.iter().map(|advice| format!("\nadvice: {advice}")).collect();
     format!(
-        "{head}\n{}\nFAILS and HOLDS: what is usual, split as the step splits it. MISSES: places at which so many more \
+        "{head}{advice}\n{}\nFAILS and HOLDS: what is usual, split as the step splits it. MISSES: places at which so many more \
          errors would not have been taken back in time · the usual time until they were.\n",
         render::table(heads, rows)
     )
