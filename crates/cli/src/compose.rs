@@ -78,6 +78,8 @@ pub enum ComposeError {
     NoSuchAccount { name: String, known: Vec<String> },
     #[error("an account cannot be used")]
     Account(#[from] ConnectError),
+    #[error("the Prometheus of the configuration cannot be used")]
+    Prometheus(#[from] crossfade_prometheus::Unusable),
     #[error("endpoints cannot be probed")]
     Probe(#[from] crossfade_probe::Unusable),
     #[error("a part of the daemon panicked")]
@@ -98,7 +100,15 @@ impl Default for Parts {
 impl Daemon {
     /// Opens the store, connects the accounts and listens. When this returns, requests are answered.
     pub async fn start(config: &Config, parts: Parts) -> Result<Daemon, ComposeError> {
-        let Config { server, store: _, accounts: _, engine: settings, probe: probing, auth: _ } = config;
+        let Config {
+            server,
+            store: _,
+            accounts: _,
+            engine: settings,
+            probe: probing,
+            prometheus: _,
+            auth: _,
+        } = config;
         let Parts { clock, prometheus, probe, migrate } = parts;
         // First what costs nothing and fails often.
         let listen = |source| ComposeError::Listen { address: server.listen, source };
@@ -285,13 +295,31 @@ pub async fn account(config: &Config, name: &str) -> Result<Account, ComposeErro
         name: name.to_owned(),
         known: config.accounts.keys().cloned().collect(),
     })?;
-    Ok(crossfade_aws::connect(account, name).await?)
+    connect(config, account, name).await
+}
+
+/// An account of AWS, with the Prometheus of the configuration beside its CloudWatch.
+async fn connect(config: &Config, account: &AccountConfig, name: &str) -> Result<Account, ComposeError> {
+    let account = crossfade_aws::connect(account, name).await?;
+    let server = match &config.prometheus.url {
+        None => None,
+        Some(url) => {
+            let authorization = config.prometheus.authorization.iter();
+            let headers = authorization.map(|value| ("authorization".to_owned(), value.clone())).collect();
+            Some(crossfade_prometheus::Server::new(&crossfade_prometheus::Config {
+                url: url.clone(),
+                headers,
+            })?)
+        }
+    };
+    let metrics = Arc::new(crossfade_prometheus::Routed::new(account.metrics, server));
+    Ok(Account { metrics, ..account })
 }
 
 async fn accounts(config: &Config) -> Result<Accounts, ComposeError> {
     let mut accounts = Accounts::default();
     for (name, account) in &config.accounts {
-        accounts.0.insert(name.clone(), crossfade_aws::connect(account, name).await?);
+        accounts.0.insert(name.clone(), connect(config, account, name).await?);
     }
     Ok(accounts)
 }
@@ -321,6 +349,10 @@ impl From<ComposeError> for Failure {
             ComposeError::Account(_) => (
                 Exit::Failed,
                 "`crossfade config print` shows the accounts and where each value comes from".to_owned(),
+            ),
+            ComposeError::Prometheus(_) => (
+                Exit::Failed,
+                "`crossfade config print` shows `prometheus.url` and where that comes from".to_owned(),
             ),
             ComposeError::Probe(_) => (
                 Exit::Failed,

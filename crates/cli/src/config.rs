@@ -31,6 +31,7 @@ pub struct Config {
     pub accounts: BTreeMap<String, AccountConfig>,
     pub engine: Settings,
     pub probe: Probe,
+    pub prometheus: Prometheus,
     pub auth: Auth,
 }
 
@@ -52,6 +53,15 @@ pub struct Store {
 pub struct Probe {
     /// Authorities that are trusted besides the machine's, as PEM.
     pub ca_file: Option<PathBuf>,
+}
+
+/// The second source of metrics.
+#[derive(Clone, Debug, Default)]
+pub struct Prometheus {
+    /// Its address, with the path that stands before `/api/v1`.
+    pub url: Option<String>,
+    /// Sent as the header of that name.
+    pub authorization: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -113,6 +123,7 @@ impl Default for Config {
             accounts: BTreeMap::from([(DEFAULT_ACCOUNT.to_owned(), default_account())]),
             engine: Settings::default(),
             probe: Probe::default(),
+            prometheus: Prometheus::default(),
             auth: Auth::default(),
         }
     }
@@ -160,7 +171,7 @@ pub fn read(file: Option<(&Path, &str)>, environment: &Environment) -> Result<Lo
 
 impl Config {
     fn read(reader: &mut Reader, environment: &Environment) -> Config {
-        let Config { server, store, accounts: _, engine, probe: _, auth } = Config::default();
+        let Config { server, store, accounts: _, engine, probe: _, prometheus: _, auth } = Config::default();
         let region_elsewhere = REGION_VARIABLES.iter().any(|name| environment.get(name).is_some());
         Config {
             server: Server { listen: reader.address("server.listen", server.listen) },
@@ -176,6 +187,10 @@ impl Config {
                 lease: reader.span("engine.lease", engine.lease),
             },
             probe: Probe { ca_file: reader.text("probe.ca_file", None).map(PathBuf::from) },
+            prometheus: Prometheus {
+                url: reader.text("prometheus.url", None),
+                authorization: reader.text("prometheus.authorization", None),
+            },
             auth: Auth { tokens: reader.texts("auth.tokens", auth.tokens) },
         }
     }

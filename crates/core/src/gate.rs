@@ -60,7 +60,8 @@ pub use self::{
     series::Series,
     signs::Silence,
     source::{
-        MetricQuery, Point, Statistic, Timing, latency_queries, periods, queries, request_queries, timings,
+        MetricQuery, Point, Provider, Statistic, Timing, latency_queries, periods, queries, request_queries,
+        timings,
     },
     tail::{Losing, Side, Tail, losing, tail},
 };

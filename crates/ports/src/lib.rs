@@ -22,7 +22,7 @@ pub use crate::{
     account::{Account, Accounts},
     clock::{Clock, SystemClock},
     doubts::doubts,
-    metrics::{Metrics, Series},
+    metrics::{Dimensions, Metrics, Series},
     poke::Poke,
     probes::Probes,
     store::{Store, StoreError},

@@ -8,9 +8,11 @@
 
 mod answer;
 mod expression;
+mod routed;
 mod server;
 
 pub use self::{
     expression::{BadExpression, expression},
+    routed::Routed,
     server::{Config, Server, Unusable},
 };

@@ -5,7 +5,7 @@ use aws_sdk_cloudwatch::{
     types::{MessageData, MetricDataResult, StatusCode},
 };
 use aws_smithy_types::DateTime;
-use crossfade_core::gate::{MetricQuery, Point};
+use crossfade_core::gate::{MetricQuery, Point, Provider};
 use crossfade_ports::Series;
 use jiff::Timestamp;
 
@@ -100,6 +100,7 @@ fn queries_are_batched_by_region_and_period_and_asked_once() {
         dimensions: Default::default(),
         period_seconds,
         statistic: Default::default(),
+        provider: Provider::CloudWatch,
     };
     let mut queries: Vec<MetricQuery> = (0..501).map(|metric| query(None, metric, 60)).collect();
     queries.push(query(None, 0, 60));
@@ -122,6 +123,7 @@ fn a_time_without_the_beginning_of_a_period_is_not_asked_for() {
         dimensions: Default::default(),
         period_seconds: 60,
         statistic: Default::default(),
+        provider: Provider::CloudWatch,
     };
     for (from, to, empty) in
         [(0, 60, false), (59, 61, false), (60, 60, true), (61, 119, true), (600, 0, true)]

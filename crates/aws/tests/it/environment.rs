@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossfade_aws::{AccountConfig, ConnectError, connect};
-use crossfade_core::gate::MetricQuery;
+use crossfade_core::gate::{MetricQuery, Provider};
 use jiff::{SignedDuration, Timestamp};
 
 #[test]
@@ -183,6 +183,7 @@ async fn use_account(config: AccountConfig) {
         dimensions: Default::default(),
         period_seconds: 60,
         statistic: Default::default(),
+        provider: Provider::CloudWatch,
     };
     let elsewhere = MetricQuery { region: Some("ap-south-1".to_owned()), ..query.clone() };
     let from: Timestamp = "2026-12-01T09:00:00Z".parse().unwrap();

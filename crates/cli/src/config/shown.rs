@@ -5,12 +5,12 @@ use std::time::Duration;
 use crossfade_aws::AccountConfig;
 use crossfade_engine::Settings;
 
-use super::{Auth, Config, Probe, Server, Store};
+use super::{Auth, Config, Probe, Prometheus, Server, Store};
 
 impl Config {
     /// Every key with its value as TOML. Secrets are not shown.
     pub fn entries(&self) -> Vec<(String, String)> {
-        let Config { server, store, accounts, engine, probe, auth } = self;
+        let Config { server, store, accounts, engine, probe, prometheus, auth } = self;
         let Server { listen } = server;
         let Store { url, listen_url } = store;
         let Settings {
@@ -23,6 +23,8 @@ impl Config {
             lease,
         } = engine;
         let Probe { ca_file } = probe;
+        let Prometheus { url: prometheus_url, authorization } = prometheus;
+        let authorization = authorization.as_ref().map(|_| "***");
         let ca_file = ca_file.as_ref().map(|path| path.display().to_string());
         let Auth { tokens } = auth;
         let mut entries = vec![
@@ -62,6 +64,8 @@ impl Config {
             ("engine.requests_per_second".to_owned(), requests_per_second.to_string()),
             ("engine.lease".to_owned(), span(lease)),
             ("probe.ca_file".to_owned(), quoted(ca_file.as_deref().unwrap_or_default())),
+            ("prometheus.url".to_owned(), quoted(&redacted(prometheus_url.as_deref().unwrap_or_default()))),
+            ("prometheus.authorization".to_owned(), quoted(authorization.unwrap_or_default())),
             ("auth.tokens".to_owned(), format!("[{}]", vec!["\"***\""; tokens.len()].join(", "))),
         ]);
         entries

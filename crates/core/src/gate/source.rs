@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Period;
 use crate::plan::{Percentile, Source, Unit};
 
-/// One time series of CloudWatch.
+/// One time series.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MetricQuery {
     /// `None` is the account's own region.
@@ -20,6 +20,18 @@ pub struct MetricQuery {
     /// What is made of the values of a period.
     #[serde(default)]
     pub statistic: Statistic,
+    #[serde(default)]
+    pub provider: Provider,
+}
+
+/// Who has a series.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    #[default]
+    CloudWatch,
+    /// The metric is an expression, or a selector of counters.
+    Prometheus,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -193,6 +205,12 @@ fn counters(source: &Source) -> Counters {
             errors_are: ErrorsAre::Counts,
         },
         // <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>
+        // A counter with a label for the outcome has no series of errors before the first.
+        Source::Prometheus { errors, requests, .. } => {
+            let of =
+                |text: &Option<String>| text.iter().map(|text| query(source, text, Statistic::Sum)).collect();
+            Counters { errors: of(errors), requests: of(requests), errors_are: ErrorsAre::Sparse }
+        }
         Source::ApiGatewayHttp { .. } => Counters {
             errors: of(&["5xx"]),
             requests: vec![query(source, "Count", Statistic::SampleCount)],
@@ -210,6 +228,13 @@ fn counters(source: &Source) -> Counters {
 /// The metric of latency, where there is one that has percentiles and a number of samples.
 fn distribution(source: &Source, percentile: Percentile) -> Option<Distribution> {
     let (metric, unit) = match source {
+        Source::Prometheus { latency, requests, .. } => {
+            return Some(Distribution {
+                value: query(source, latency.as_deref()?, Statistic::Percentile(percentile)),
+                samples: query(source, requests.as_deref()?, Statistic::Sum),
+                seconds_per_unit: 1.0,
+            });
+        }
         Source::Alb { .. } => ("TargetResponseTime", Unit::Seconds),
         Source::ClassicElb { .. } => ("Latency", Unit::Seconds),
         Source::ApiGatewayRest { .. } | Source::ApiGatewayHttp { .. } => ("Latency", Unit::Milliseconds),
@@ -235,6 +260,16 @@ fn query(source: &Source, metric: &str, statistic: Statistic) -> MetricQuery {
         dimensions,
         period_seconds: u32::try_from(source.period().as_secs()).unwrap_or(60),
         statistic,
+        provider: match source {
+            Source::Prometheus { .. } => Provider::Prometheus,
+            Source::Alb { .. }
+            | Source::Nlb { .. }
+            | Source::ClassicElb { .. }
+            | Source::Cloudfront { .. }
+            | Source::ApiGatewayRest { .. }
+            | Source::ApiGatewayHttp { .. }
+            | Source::Custom { .. } => Provider::CloudWatch,
+        },
     }
 }
 
@@ -245,6 +280,7 @@ fn place(source: &Source) -> (&str, BTreeMap<String, String>) {
         present.collect()
     };
     match source {
+        Source::Prometheus { .. } => ("", BTreeMap::new()),
         Source::Alb { load_balancer, .. } => {
             ("AWS/ApplicationELB", named(&[("LoadBalancer", Some(load_balancer))]))
         }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use crossfade_core::gate::{AlarmQuery, AlarmReading, AlarmState, MetricQuery, Point, Statistic};
+use crossfade_core::gate::{AlarmQuery, AlarmReading, AlarmState, MetricQuery, Point, Provider, Statistic};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::metrics::{Metrics, Series};
@@ -380,6 +380,7 @@ fn query(metric: &str, period_seconds: u32) -> MetricQuery {
         dimensions: BTreeMap::from([("Service".to_owned(), "www & more".to_owned())]),
         period_seconds,
         statistic: Statistic::Sum,
+        provider: Provider::CloudWatch,
     }
 }
 

@@ -6,10 +6,12 @@ use std::{
     net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Arc,
 };
 
-use crossfade_core::gate::Point;
-use crossfade_prometheus::{Config, Server};
+use crossfade_core::{gate, plan::Source};
+use crossfade_ports::{Metrics as _, fake::metrics::MemoryMetrics};
+use crossfade_prometheus::{Config, Routed, Server};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
@@ -111,7 +113,7 @@ async fn counters_are_summed_up_period_by_period() {
     assert_eq!(requests.first().unwrap().at, from);
     assert!(requests.windows(2).all(|pair| pair[1].at.duration_since(pair[0].at) == MINUTE));
     let restart = ends() - SignedDuration::from_mins(MINUTES / 2 + 1);
-    let around = |point: &&Point| (point.at.as_second() - restart.as_second()).abs() > 60;
+    let around = |point: &&gate::Point| (point.at.as_second() - restart.as_second()).abs() > 60;
     // Two instances with 400 a minute; a restarted counter is no negative count.
     assert!(requests.iter().filter(around).all(|point| (point.value - 800.0).abs() < 1.0), "{requests:?}");
     assert!(requests.iter().all(|point| point.value > 0.0));
@@ -125,6 +127,28 @@ async fn counters_are_summed_up_period_by_period() {
     assert!(several.contains("2 series"), "{several}");
     let wrong = read("sum(").await.unwrap_err();
     assert!(wrong.contains("bad_data"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_source_of_a_plan_becomes_periods() {
+    let Some(prometheus) = prometheus().await else { return };
+    let source = r#"{"preset":"prometheus","errors":"errors_total","requests":"requests_total"}"#;
+    let source: Source = serde_json::from_str(source).unwrap();
+    let read = async |server: Option<Server>| {
+        let routed = Routed::new(Arc::new(MemoryMetrics::new()), server);
+        routed.read(&gate::queries(&source), ends() - SignedDuration::from_mins(20), ends()).await
+    };
+    let series = read(Some(prometheus.server.clone())).await;
+    assert!(series.values().all(|series| series.incomplete.is_none()), "{series:?}");
+    let series = series.into_iter().map(|(query, series)| (query, series.points)).collect();
+    let periods = gate::periods(&source, &series);
+    assert_eq!(periods.len(), 20);
+    assert!(
+        periods.iter().all(|period| period.requests == Some(800) && period.errors == Some(1)),
+        "{periods:?}"
+    );
+    let unset = read(None).await;
+    assert!(unset.values().all(|series| series.incomplete.as_ref().unwrap().contains("prometheus.url")));
 }
 
 #[tokio::test]

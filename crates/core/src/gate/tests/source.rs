@@ -44,7 +44,8 @@ fn every_preset_names_its_series() {
     ] {
         let source = source(json);
         for query in queries(&source).into_iter().chain(latency_queries(&source, Percentile::default())) {
-            let MetricQuery { region, namespace, metric, dimensions, period_seconds, statistic } = query;
+            let MetricQuery { region, namespace, metric, dimensions, period_seconds, statistic, provider: _ } =
+                query;
             let region = region.unwrap_or_else(|| "-".to_owned());
             lines.push(format!(
                 "{region} {namespace} {metric} {} {period_seconds}s {dimensions:?}",

@@ -63,6 +63,22 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         region: Option<String>,
     },
+    /// The Prometheus of the daemon's configuration. A plain selector of counters is summed up by period; an expression
+    /// of one's own says where the length of the period goes with `$period`.
+    Prometheus {
+        /// Counts the errors, such as `http_requests_total{side="cloud",code=~"5.."}`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        errors: Option<String>,
+        /// Counts the requests.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requests: Option<String>,
+        /// Gives the latency in seconds, with `$quantile` and `$period`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        latency: Option<String>,
+        /// At least twice the time between two scrapes.
+        #[serde(default = "default_period")]
+        period: Span,
+    },
     /// Any metrics: for a gate that asks for errors, a pair of counters; for one that asks for latency, a distribution.
     Custom {
         namespace: String,
@@ -127,6 +143,7 @@ impl Source {
             | Source::ApiGatewayHttp { region, .. }
             | Source::Custom { region, .. } => region.as_deref(),
             Source::Cloudfront { .. } => Some(CLOUDFRONT_REGION),
+            Source::Prometheus { .. } => None,
         }
     }
 
@@ -139,7 +156,7 @@ impl Source {
             | Source::Cloudfront { .. }
             | Source::ApiGatewayRest { .. }
             | Source::ApiGatewayHttp { .. } => SignedDuration::from_mins(1),
-            Source::Custom { period, .. } => period.0,
+            Source::Prometheus { period, .. } | Source::Custom { period, .. } => period.0,
         }
     }
 }

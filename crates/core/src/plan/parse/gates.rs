@@ -17,7 +17,7 @@ pub(crate) use self::{
     errors::{ERROR_RATE, INCREASE},
     latency::{SIDES, SLOWER},
     probe::PROBE,
-    sources::{ALB, API_HTTP, API_REST, CLASSIC_ELB, CLOUDFRONT, CUSTOM, NLB},
+    sources::{ALB, API_HTTP, API_REST, CLASSIC_ELB, CLOUDFRONT, CUSTOM, NLB, PROMETHEUS},
 };
 use super::{
     cursor::{Cursor, Keys, Read, Table, quote},

@@ -35,7 +35,8 @@ fn the_keys_are_the_parsers() {
         ("/$defs/Source/oneOf/3", &CLOUDFRONT),
         ("/$defs/Source/oneOf/4", &API_REST),
         ("/$defs/Source/oneOf/5", &API_HTTP),
-        ("/$defs/Source/oneOf/6", &CUSTOM),
+        ("/$defs/Source/oneOf/6", &PROMETHEUS),
+        ("/$defs/Source/oneOf/7", &CUSTOM),
     ] {
         let table = schema.pointer(pointer).unwrap();
         assert_eq!(keys_of(table), in_parser(keys), "{pointer}");

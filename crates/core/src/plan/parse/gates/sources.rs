@@ -17,6 +17,8 @@ pub(crate) const CLASSIC_ELB: Keys = Keys { known: &["preset", "load_balancer", 
 pub(crate) const CLOUDFRONT: Keys = Keys { known: &["preset", "distribution"], later: &[] };
 pub(crate) const API_REST: Keys = Keys { known: &["preset", "api_name", "stage", "region"], later: &[] };
 pub(crate) const API_HTTP: Keys = Keys { known: &["preset", "api_id", "stage", "region"], later: &[] };
+pub(crate) const PROMETHEUS: Keys =
+    Keys { known: &["preset", "errors", "requests", "latency", "period"], later: &[] };
 pub(crate) const CUSTOM: Keys = Keys {
     known: &[
         "preset",
@@ -34,13 +36,14 @@ pub(crate) const CUSTOM: Keys = Keys {
 
 type Reader = fn(&Cursor<'_>, Measured) -> Read<Source>;
 
-const PRESETS: [(&str, Reader); 7] = [
+const PRESETS: [(&str, Reader); 8] = [
     ("alb", alb),
     ("nlb", nlb),
     ("classic-elb", classic_elb),
     ("cloudfront", cloudfront),
     ("api-gateway-rest", api_gateway_rest),
     ("api-gateway-http", api_gateway_http),
+    ("prometheus", prometheus),
     ("custom", custom),
 ];
 
@@ -61,6 +64,9 @@ const MOST_DIMENSIONS: usize = 30;
 const MOST_METRICS: usize = 10;
 
 const LONGEST_PERIOD_SECONDS: i64 = 300;
+
+/// Longer ones belong into a recording rule.
+const LONGEST_EXPRESSION: usize = 2_000;
 
 pub(super) fn source(at: &Cursor<'_>, measured: Measured) -> Read<Source> {
     if !at.is_table() {
@@ -144,6 +150,34 @@ fn api_gateway_http(at: &Cursor<'_>, _: Measured) -> Read<Source> {
     let stage = table.optional("stage", |at| filled(at, LONGEST_METRIC));
     let region = table.optional("region", region);
     Ok(Source::ApiGatewayHttp { api_id: api_id?, stage: stage?, region: region? })
+}
+
+fn prometheus(at: &Cursor<'_>, measured: Measured) -> Read<Source> {
+    let table = at.table(&PROMETHEUS)?;
+    let text = |key: &str, wanted: bool| match wanted {
+        true => table.required(key, expression).map(Some),
+        false => table.optional(key, expression),
+    };
+    let errors = text("errors", measured == Measured::Errors);
+    // A latency of too few requests says nothing.
+    let requests = text("requests", true);
+    let latency = text("latency", measured == Measured::Latency);
+    let period = table.optional("period", period);
+    Ok(Source::Prometheus {
+        errors: errors?,
+        requests: requests?,
+        latency: latency?,
+        period: period?.unwrap_or_else(default_period),
+    })
+}
+
+fn expression(at: &Cursor<'_>) -> Read<String> {
+    let text = filled(at, LONGEST_EXPRESSION)?;
+    if text.trim_end().ends_with(']') && !text.contains("$period") {
+        let message = format!("{} ends with a range", quote(&text));
+        return Err(at.refuse(message, "leave the range out, or write the whole expression with [$period]"));
+    }
+    Ok(text)
 }
 
 /// Of a source whose metrics have no percentiles, or none that would say how fast it answers.
