@@ -71,7 +71,7 @@ impl Side {
             (dice % 11 > 0).then_some(Period {
                 start: at(ago),
                 requests,
-                errors: (dice % 3 == 0).then_some(dice % 5),
+                errors: (dice.is_multiple_of(3)).then_some(dice % 5),
             })
         });
         let kept = self.plain.range(from..).map(|(_, period)| *period).filter(|p| p.start < at(changed - 1));
