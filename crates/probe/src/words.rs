@@ -1,5 +1,7 @@
 //! What was wrong, in the words of whoever has to mend it.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "the errors of others may come to be more")]
+
 use std::{error::Error, io};
 
 use crossfade_core::gate::ProbeOutcome;

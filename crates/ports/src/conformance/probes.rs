@@ -2,6 +2,8 @@
 //!
 //! A backend implements [`ProbesWorld`] and calls `probes_suite!` with an expression that makes a fresh one.
 
+#![expect(clippy::unwrap_used, reason = "a suite is tests")]
+
 use async_trait::async_trait;
 use crossfade_core::gate::{ProbeOutcome, ProbeTarget};
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossfade_core::{gate, plan::Source};
-use crossfade_ports::{Metrics as _, fake::metrics::MemoryMetrics};
+use crossfade_ports::{Clock as _, Metrics as _, SystemClock, fake::metrics::MemoryMetrics};
 use crossfade_prometheus::{Config, Routed, Server};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -33,11 +33,12 @@ const MINUTES: i64 = 120;
 
 /// The end of the record: the present hour, less one that a block can be made of.
 fn ends() -> Timestamp {
-    let hour = 3_600 * (Timestamp::now().as_second() / 3_600 - 1);
+    let hour = 3_600 * (SystemClock.now().as_second() / 3_600 - 1);
     Timestamp::from_second(hour).unwrap()
 }
 
 /// `None` where the programs are not there; in continuous integration they have to be.
+#[expect(clippy::disallowed_methods, reason = "a test has no other way to know where it runs")]
 async fn prometheus() -> Option<Prometheus> {
     let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
     if !there("prometheus") || !there("promtool") {

@@ -66,9 +66,9 @@ impl Side {
         let from = at(minutes);
         let fresh = (0..changed).rev().filter_map(|ago| {
             let dice = seed.rotate_left(7 * u32::try_from(ago % 9).unwrap()) ^ (seed >> (ago % 31));
-            let requests = (dice % 7 > 0).then_some(dice % 900);
+            let requests = (!dice.is_multiple_of(7)).then_some(dice % 900);
             // Some are missing, and some are of a dead endpoint.
-            (dice % 11 > 0).then_some(Period {
+            (!dice.is_multiple_of(11)).then_some(Period {
                 start: at(ago),
                 requests,
                 errors: (dice.is_multiple_of(3)).then_some(dice % 5),
