@@ -8,7 +8,7 @@ use super::world::World;
 /// A name, and how that life went.
 pub(crate) type Life = (&'static str, fn() -> World);
 
-pub(crate) const LIVES: [Life; 11] = [
+pub(crate) const LIVES: [Life; 12] = [
     ("healthy", healthy),
     ("reverted-by-gate", reverted_by_gate),
     ("drift-adopted", drift_adopted),
@@ -20,6 +20,7 @@ pub(crate) const LIVES: [Life; 11] = [
     ("given-up", given_up),
     ("found-reverted", found_reverted),
     ("under-way", under_way),
+    ("unapproved", unapproved),
 ];
 
 const ONE_ZONE: &str = "
@@ -141,6 +142,14 @@ fn by_hand() -> World {
     world.pass(30);
     world.ask(Command::Approve);
     world.pass(60);
+    world
+}
+
+fn unapproved() -> World {
+    let step = "{ share: 100, approval: { deadline: 30m, then: revert } }";
+    let mut world = World::of(&ONE_ZONE.replace("50, 100", &format!("50, {step}")));
+    world.ask(Command::Start);
+    world.pass(90);
     world
 }
 
