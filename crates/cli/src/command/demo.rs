@@ -13,6 +13,7 @@ use crossfade_aws::AccountConfig;
 use crossfade_core::{plan::Format, shift::Command};
 use crossfade_engine::Settings;
 use crossfade_playground::{ExampleOptions, Options, Playground, example_world_with};
+use crossfade_ports::{Clock as _, SystemClock};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::{
@@ -68,7 +69,8 @@ pub async fn run(_context: &Context, args: DemoArgs) -> Result<Exit, Failure> {
     let mut screen = Screen::new(scenario, &server, &playground, &example.record_name);
     screen.introduce()?;
 
-    client.create(PLAN.to_owned(), Format::Yaml, Some("the demo")).await?;
+    let plan = scenario.plan(PLAN, SystemClock.now());
+    client.create(plan, Format::Yaml, Some("the demo")).await?;
     client.command(SHIFT, Command::Start, Some("the demo".to_owned())).await?;
     let mut stagehand = Stagehand::new(scenario, world.clone(), example);
     let deadline = Instant::now() + DEADLINE;

@@ -9,6 +9,7 @@ use crossfade_core::{
     shift::{Cause, Command, Stage},
 };
 use crossfade_playground::{ExampleWorld, Fault, FaultKind, World};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::{client::Client, failure::Failure};
@@ -28,6 +29,8 @@ pub(super) enum Scenario {
     SharedOutage,
     /// Resolvers keep their old answers for a while: it holds, then ends completed.
     PinnedResolvers,
+    /// The calendar is closed at first: it holds until the freeze is over, then ends completed.
+    Freeze,
     /// CloudWatch does not answer for a while: it holds, then goes on and ends completed.
     OutageOfMetrics,
     /// Somebody edits a weight: it holds until the edit is adopted, then ends completed.
@@ -135,6 +138,15 @@ const PINNED_RESOLVERS: &[Scene] = &[
     },
 ];
 
+const FREEZE: &[Scene] = &[Scene {
+    when: When::Held(Cause::Calendar),
+    does: Act::Nothing,
+    line: "the shift holds: the plan has a freeze, which is over in half a minute",
+}];
+
+/// How long the calendar is closed.
+const FREEZE_LASTS: SignedDuration = SignedDuration::from_secs(30);
+
 const OUTAGE_OF_METRICS: &[Scene] = &[
     Scene { when: When::Observing(1), does: Act::MetricsOut, line: "CloudWatch stops answering" },
     Scene {
@@ -164,6 +176,15 @@ const DRIFT: &[Scene] = &[
 ];
 
 impl Scenario {
+    /// The demo's plan, with what this scenario has in its calendar.
+    pub(super) fn plan(self, plan: &str, now: Timestamp) -> String {
+        if self != Scenario::Freeze {
+            return plan.to_owned();
+        }
+        let (from, to) = (now - FREEZE_LASTS, now + FREEZE_LASTS);
+        format!("{plan}\nschedule:\n  freezes: [{{ from: {from}, to: {to}, reason: the demo }}]\n")
+    }
+
     fn scenes(self) -> &'static [Scene] {
         match self {
             Scenario::Healthy => &[],
@@ -172,6 +193,7 @@ impl Scenario {
             Scenario::SilentTarget => SILENT_TARGET,
             Scenario::SharedOutage => SHARED_OUTAGE,
             Scenario::PinnedResolvers => PINNED_RESOLVERS,
+            Scenario::Freeze => FREEZE,
             Scenario::OutageOfMetrics => OUTAGE_OF_METRICS,
             Scenario::Drift => DRIFT,
         }
@@ -185,6 +207,7 @@ impl Scenario {
             Scenario::Healthy
             | Scenario::SharedOutage
             | Scenario::PinnedResolvers
+            | Scenario::Freeze
             | Scenario::OutageOfMetrics
             | Scenario::Drift => ("completed", self.scenes().len()),
         }
