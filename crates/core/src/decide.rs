@@ -32,7 +32,7 @@ use crate::{
     gate::{self, Answer, GateReport, Verdict},
     plan::OnFail,
     report::{Next, Report},
-    shift::{Cause, Phase, Purpose, Shift},
+    shift::{Cause, Phase, Purpose, Shift, Write},
 };
 
 /// What was last seen of the world. Everything in it may be old; every part says how old.
@@ -139,6 +139,15 @@ const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 impl Observation {
+    /// A zone was read. That says nothing of whether it can be written, so a trouble stays while a batch is to be sent.
+    pub fn saw(&mut self, shift: &Shift, zone: ZoneId, read: ZoneRead) {
+        let to_be_sent = shift.write.as_ref().is_some_and(Write::is_to_be_sent);
+        if read.listed.is_ok() && !to_be_sent {
+            self.trouble = None;
+        }
+        self.zones.insert(zone, read);
+    }
+
     /// To be told of everything that this daemon has committed. Of a write that it finds open it does not know whether
     /// it was sent; of one that it has intended itself it does, as long as it forgets `answered` before it sends.
     pub fn wrote_down(&mut self, events: &[Event]) {

@@ -295,7 +295,7 @@ impl Stage<'_> {
 
     fn read(&mut self, zone: ZoneId) {
         let listed = Ok(self.zones.list(&zone));
-        self.seen.zones.insert(zone, ZoneRead { at: self.now, listed });
+        self.seen.saw(&self.shift, zone, ZoneRead { at: self.now, listed });
     }
 
     fn happen(&mut self, happened: Vec<Happened>) -> Result<(), TransitionError> {

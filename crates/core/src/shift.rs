@@ -421,6 +421,11 @@ impl Hold {
 }
 
 impl Write {
+    /// Whether some zone's batch has yet to be sent, or to be sent again.
+    pub fn is_to_be_sent(&self) -> bool {
+        self.zones.values().any(|zone| zone.stage == ZoneStage::Intended)
+    }
+
     /// Whether it can only lower the share of the `to` side, and so needs nobody's leave.
     pub fn is_down(&self) -> bool {
         match self.purpose {

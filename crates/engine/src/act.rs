@@ -93,11 +93,10 @@ impl Context {
             error.to_string()
         });
         if listed.is_ok() {
-            slot.seen.trouble = None;
             self.vitals.note(|signs| signs.read_back = Some(at));
         }
         let epoch = listed.as_ref().ok().and_then(|sets| guard::newest_epoch(sets, &self.installation));
-        slot.seen.zones.insert(zone, ZoneRead { at, listed });
+        slot.seen.saw(&slot.shift, zone, ZoneRead { at, listed });
         if epoch.is_none_or(|epoch| slot.holding.outranks(epoch)) { Acted::Done } else { Acted::Doubted }
     }
 

@@ -184,7 +184,7 @@ impl World {
     }
 
     fn read(&mut self, zone: ZoneId) {
-        self.seen.zones.insert(zone, ZoneRead { at: self.now, listed: Ok(self.zone.clone()) });
+        self.seen.saw(&self.shift, zone, ZoneRead { at: self.now, listed: Ok(self.zone.clone()) });
     }
 
     fn submit(&mut self, generation: u64, batch: Batch) {

@@ -158,7 +158,7 @@ impl World {
 
     fn read(&mut self, zone: ZoneId) {
         let listed = Ok(self.zones[&zone].clone());
-        self.seen.zones.insert(zone, ZoneRead { at: self.now, listed });
+        self.seen.saw(&self.shift, zone, ZoneRead { at: self.now, listed });
     }
 
     fn submit(&mut self, generation: u64, batch: &Batch) {

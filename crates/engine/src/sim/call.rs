@@ -421,10 +421,7 @@ impl Sim {
         let sets = listed.iter().flatten().filter(|_| !as_it_was);
         let fences = sets.filter_map(Fence::decode).filter(|fence| fence.owner == self.owner);
         let newest = fences.map(|fence| fence.epoch).max().unwrap_or(0);
-        if listed.is_ok() {
-            slot.seen.trouble = None;
-        }
-        slot.seen.zones.insert(zone, ZoneRead { at, listed });
+        slot.seen.saw(&slot.shift, zone, ZoneRead { at, listed });
         if slot.again {
             // What was going to be done may no longer follow.
             slot.again = false;

@@ -2,7 +2,7 @@
 
 use crossfade_core::{
     batch::Action,
-    event::Happened,
+    event::{Event, Happened},
     fence::Fence,
     shift::{Cause, Command},
 };
@@ -47,6 +47,23 @@ async fn every_refusal_to_take_the_batch_is_waited_out() {
         world.zones.fail_submit(SubmitFault::Answer(error));
     }
     went_up_once(&world).await;
+}
+
+/// However often the batch is not taken, and the zone read in between.
+#[tokio::test(start_paused = true)]
+async fn a_spell_without_writes_is_one_hold() {
+    let world = World::started().await;
+    for _ in 0..30 {
+        let busy = SubmitError::Busy("PriorRequestNotComplete".to_owned());
+        world.zones.fail_submit(SubmitFault::Answer(busy));
+    }
+    world.until("at 10 %", observing(10.0)).await;
+    let of_fault = |event: &Event| {
+        let (Happened::HoldBegan { hold } | Happened::HoldEnded { hold }) = &event.what else { return None };
+        (hold.cause == Cause::Fault).then_some(matches!(event.what, Happened::HoldBegan { .. }))
+    };
+    let told: Vec<bool> = world.events().await.iter().filter_map(of_fault).collect();
+    assert_eq!(told, [true, false], "it began once and ended once");
 }
 
 #[tokio::test(start_paused = true)]
