@@ -9,6 +9,7 @@
 
 mod calendar;
 mod climb;
+mod derived;
 mod holds;
 mod standing;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::zone::Compared;
+use self::{derived::Derived, zone::Compared};
 pub use self::{
     calendar::{Other, Progress},
     write::applied,
@@ -116,6 +117,7 @@ pub struct Decision {
     pub effects: Vec<Effect>,
     /// When to look again if nothing else happens, and what for.
     pub wake: Option<(Timestamp, &'static str)>,
+    /// Without [`gate::tail`]: nothing is decided by it.
     pub report: Report,
 }
 
@@ -135,8 +137,6 @@ const FRESH: SignedDuration = SignedDuration::from_secs(30);
 /// After a read that failed, where nothing presses.
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
-/// Between attempts that Route 53 did not answer, or answered with a passing refusal.
-const RETRY_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 impl Observation {
     /// A zone was read. That says nothing of whether it can be written, so a trouble stays while a batch is to be sent.
@@ -169,6 +169,7 @@ pub struct Memory {
     /// In the order of the plan's gates.
     gates: Vec<gate::Memory>,
     zones: Option<zone::Memory>,
+    derived: Option<Derived>,
 }
 
 /// The decision, from nothing but what is given.
@@ -184,7 +185,8 @@ pub fn decide_again(
     now: Timestamp,
     memory: &mut Memory,
 ) -> Decision {
-    let standing = standing::standing(shift, seen, now);
+    let derived = Derived::of(shift, &mut memory.derived);
+    let standing = standing::standing(shift, derived, seen, now);
     memory.gates.resize_with(shift.plan.gates.len(), gate::Memory::default);
     let mut observed = None;
     let judged = shift.plan.gates.iter().zip(&mut memory.gates).map(|(gate, memory)| {
@@ -193,7 +195,7 @@ pub fn decide_again(
         report
     });
     let gates: Vec<GateReport> = judged.collect();
-    let mut look = Look { shift, seen, rules, now, gates, compared: Compared::default() };
+    let mut look = Look { shift, derived, seen, rules, now, gates, compared: Compared::default() };
     match shift.phase {
         Phase::Running { .. } | Phase::Reverting { .. } => look.compare(&mut memory.zones),
         Phase::Scheduled | Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
@@ -204,8 +206,7 @@ pub fn decide_again(
         }
     }
     let verge = look.verge();
-    let tail = gate::tail(shift, &seen.gates, now);
-    let report = Report { next: look.next(), gates: look.gates, observed, tail };
+    let report = Report { next: look.next(), gates: look.gates, observed, tail: None };
     let (happened, effects, wake) = match verge {
         Verge::Happen(happened) => (happened, Vec::new(), None),
         Verge::Do(effects) => (Vec::new(), effects, None),
@@ -218,6 +219,7 @@ pub fn decide_again(
 /// One look at a shift: everything a decision is made of.
 struct Look<'a> {
     shift: &'a Shift,
+    derived: &'a Derived,
     seen: &'a Observation,
     rules: &'a Rules,
     now: Timestamp,

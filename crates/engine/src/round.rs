@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use crossfade_core::{
     decide::{Decision, Effect, Rules, decide_again},
     event::{Actor, Event, Happened},
+    gate,
+    report::Report,
     shift::{Phase, Purpose, Shift},
 };
 use crossfade_ports::{Accounts, Clock, Probes, Store, StoreError, Vitals, store::Head};
@@ -67,7 +69,8 @@ impl Context {
             self.evidence.fill(slot);
             let Decision { happened, effects, wake, report } =
                 decide_again(&slot.shift, &slot.seen, &self.rules(slot), now, &mut slot.memory);
-            slot.report = report;
+            let tail = gate::tail(&slot.shift, &slot.seen.gates, now);
+            slot.report = Report { tail, ..report };
             if !happened.is_empty() {
                 match self.commit(slot, happened, now).await {
                     Committed::Done | Committed::Unsaved | Committed::Reloaded | Committed::Lost => continue,

@@ -3,11 +3,9 @@
 use jiff::SignedDuration;
 
 use crate::{
-    Share,
     event::{Actor, Happened},
     gate::{Code, Verdict},
     shift::{Cause, Hold},
-    weights::split,
 };
 
 use super::Look;
@@ -91,31 +89,9 @@ impl Look<'_> {
         if let Some((cause, code, sentence)) = &self.compared.unfit {
             holds.push(self.hold(*cause, code, sentence.clone()));
         }
-        if let Some(sentence) = self.lowered_by_the_next_step() {
-            holds.push(self.hold(Cause::Dependency, "lowers", sentence));
+        if let Some(sentence) = &self.derived.lowered {
+            holds.push(self.hold(Cause::Dependency, "lowers", sentence.clone()));
         }
-    }
-
-    /// A step goes up. One that would lower a group is of a plan that was changed since the records were as they are.
-    fn lowered_by_the_next_step(&self) -> Option<String> {
-        let plan = &self.shift.plan;
-        let step = plan.step(self.shift.next_step()?)?;
-        let after = self.shift.weights_for(step.share);
-        let remembered = self.shift.set_weights();
-        remembered.iter().find_map(|(group, before)| {
-            let (part, whole) = split(before, &plan.to);
-            let (part_after, whole_after) = split(after.get(group)?, &plan.to);
-            (part * whole_after > part_after * whole).then(|| {
-                format!(
-                    "the next step, {}, would lower {} {}, which gives the to side {} already; change the plan to \
-                     begin above that",
-                    step.share,
-                    group.name,
-                    group.record_type,
-                    Share::of(part, whole)
-                )
-            })
-        })
     }
 
     fn gate_holds(&self, holds: &mut Vec<Hold>) {

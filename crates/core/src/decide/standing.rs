@@ -9,35 +9,26 @@ use crate::{
     batch::weights_of,
     calendar,
     gate::Standing,
-    plan::Plan,
     shift::{Cause, Shift},
     weights::share_of,
 };
 
-use super::Observation;
+use super::{Observation, derived::Derived};
 
-pub(super) fn standing(shift: &Shift, seen: &Observation, now: Timestamp) -> Standing {
-    let given = given(&shift.plan, shift.set_weights().values());
-    let moves = !is_at_nothing(shift, seen, now);
+pub(super) fn standing(shift: &Shift, derived: &Derived, seen: &Observation, now: Timestamp) -> Standing {
+    let given = derived.given;
+    // Only where nothing was left is it worth a look at each group.
+    let moves = given.is_none_or(|(_, most)| most > Share::ZERO) || !is_at_nothing(shift, seen, now);
     Standing {
         moved_at: judged_since(shift).filter(|_| moves),
         began_at: shift.moved_at.filter(|_| moves),
         settled_at: shift.settled_at,
         share: given.map_or(shift.landed, |(_, most)| most),
         share_least: given.filter(|(least, most)| least < most).map(|(least, _)| least),
-        ttl: shift.ttl(),
+        ttl: derived.ttl,
         waits_until: waits_until(shift, now),
         gates: shift.plan.gates.iter().filter(|gate| !gate.observe_only && gate.errors().is_some()).count(),
     }
-}
-
-/// The share that these weights give to the `to` side: in the group where it is least, and where it is most.
-fn given<'a>(
-    plan: &Plan,
-    groups: impl Iterator<Item = &'a BTreeMap<String, Weight>>,
-) -> Option<(Share, Share)> {
-    let shares: Vec<Share> = groups.filter_map(|group| share_of(group, &plan.to)).collect();
-    Some((*shares.iter().min()?, *shares.iter().max()?))
 }
 
 /// Whether the `to` side has settled on no traffic at all, by what is remembered and by what was last read: then there

@@ -17,10 +17,18 @@ use crate::{
     shift::{Cause, Hold, Known, Purpose, REFUSALS_BEFORE_OVERWRITE, Shift, Write, ZoneStage, ZoneWrite},
 };
 
-use super::{ChangeState, Effect, FRESH, Look, RETRY_AFTER, Verge, zone::Stamp};
+use super::{ChangeState, Effect, FRESH, Look, Verge, zone::Stamp};
 
 /// Refusals after which a write that is no revert is given up: its listing is fresh, so the reason is not drift.
 const REFUSALS_BEFORE_GIVING_UP: u32 = 3;
+
+/// Between attempts that Route 53 did not answer, or answered with a passing refusal: a tenth of the time for which the
+/// write has been open, so that a long spell of them does not use up the requests that others need. At least, at most,
+/// and at most on the way down.
+const RETRY_PART: i32 = 10;
+const RETRY_LEAST: SignedDuration = SignedDuration::from_secs(1);
+const RETRY_MOST: SignedDuration = SignedDuration::from_secs(30);
+const RETRY_MOST_DOWN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Between two questions after a change; it usually takes up to a minute.
 const ASK_EVERY: SignedDuration = SignedDuration::from_secs(2);
@@ -81,8 +89,8 @@ impl Look<'_> {
         let Some(listed) = self.usable_listing(write, zone, progress) else {
             return match self.seen.zones.get(zone) {
                 // A failed read is tried again after a while, like a failed attempt.
-                Some(read) if read.listed.is_err() && self.now < read.at + RETRY_AFTER => {
-                    Verge::Until(read.at + RETRY_AFTER, "a zone is read again")
+                Some(read) if read.listed.is_err() && self.now < again_after(write, read.at) => {
+                    Verge::Until(again_after(write, read.at), "a zone is read again")
                 }
                 Some(_) | None => Verge::Do(vec![Effect::Read { zone: zone.clone() }]),
             };
@@ -147,7 +155,7 @@ impl Look<'_> {
         let at_once =
             write.purpose == Purpose::Revert && (1..=REFUSALS_BEFORE_OVERWRITE).contains(&progress.refusals);
         let attempt = progress.attempted_at.filter(|_| !at_once);
-        let again = trouble.max(attempt)? + RETRY_AFTER;
+        let again = again_after(write, trouble.max(attempt)?);
         (self.now < again).then_some(Verge::Until(again, "the write is sent again"))
     }
 
@@ -384,6 +392,12 @@ impl Look<'_> {
             Happened::HoldBegan { hold },
         ]
     }
+}
+
+/// When what failed at this time is tried again.
+fn again_after(write: &Write, failed_at: Timestamp) -> Timestamp {
+    let most = if write.is_down() { RETRY_MOST_DOWN } else { RETRY_MOST };
+    failed_at + (failed_at.duration_since(write.since) / RETRY_PART).clamp(RETRY_LEAST, most)
 }
 
 /// After one of these there is nothing more to be said of the write that was open.

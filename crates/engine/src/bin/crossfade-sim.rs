@@ -12,6 +12,9 @@ use std::{
 
 use crossfade_engine::sim::{Life, Options, Tally, live};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "crossfade-sim [--seed N | --seeds A..B] [--for 5m] [--years N] [--threads N] [--replicas N]
               [--verbose] [--at-least N] [--ignores-fences] [--trusts-too-long] [--compares-versions-only]
 
