@@ -17,18 +17,19 @@ mod tests;
 mod write;
 mod zone;
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::{derived::Derived, zone::Compared};
 pub use self::{
     calendar::{Other, Progress},
     write::applied,
 };
+use self::{derived::Derived, zone::Compared};
 use crate::{
     RecordSet, ZoneId,
     batch::{Batch, GroupWeights},
+    calendar::Closed,
     event::{ChangeId, Event, Happened},
     gate::{self, Answer, GateReport, Verdict},
     plan::OnFail,
@@ -137,7 +138,6 @@ const FRESH: SignedDuration = SignedDuration::from_secs(30);
 /// After a read that failed, where nothing presses.
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
-
 impl Observation {
     /// A zone was read. That says nothing of whether it can be written, so a trouble stays while a batch is to be sent.
     pub fn saw(&mut self, shift: &Shift, zone: ZoneId, read: ZoneRead) {
@@ -195,7 +195,16 @@ pub fn decide_again(
         report
     });
     let gates: Vec<GateReport> = judged.collect();
-    let mut look = Look { shift, derived, seen, rules, now, gates, compared: Compared::default() };
+    let mut look = Look {
+        shift,
+        derived,
+        seen,
+        rules,
+        now,
+        gates,
+        compared: Compared::default(),
+        closed: OnceCell::new(),
+    };
     match shift.phase {
         Phase::Running { .. } | Phase::Reverting { .. } => look.compare(&mut memory.zones),
         Phase::Scheduled | Phase::Completed { .. } | Phase::Reverted { .. } | Phase::Cancelled { .. } => {
@@ -225,6 +234,8 @@ struct Look<'a> {
     now: Timestamp,
     gates: Vec<GateReport>,
     compared: Compared,
+    /// What the calendar says, once it was asked.
+    closed: OnceCell<Option<Closed>>,
 }
 
 impl Look<'_> {

@@ -124,6 +124,10 @@ enum Due {
     Start {
         r: usize,
     },
+    /// A clock that was far off is set right.
+    Clock {
+        r: usize,
+    },
     Person,
     /// Somebody has seen that a step does not get through.
     Alarmed,
@@ -205,6 +209,7 @@ impl Sim {
             | Due::Renew { r, .. } => still(r),
             Due::Arrive { .. }
             | Due::Start { .. }
+            | Due::Clock { .. }
             | Due::Person
             | Due::Alarmed
             | Due::Trouble
@@ -227,6 +232,7 @@ impl Sim {
             Due::Metrics { r, life } if self.lives(r, life) => self.read_metrics(r),
             Due::Renew { r, life, turn } if self.lives(r, life) => self.renew(r, turn),
             Due::Start { r } => self.start(r),
+            Due::Clock { r } => self.replicas[r].offset = 0,
             Due::Person => self.somebody(),
             Due::Alarmed => self.alarmed(),
             Due::Trouble => {

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Look};
 use crate::{
-    Share, calendar,
+    Share,
+    calendar::{self, Closed},
     event::Happened,
     plan::{After, Deadline, Then},
     report::Next,
@@ -52,8 +53,8 @@ impl Look<'_> {
     pub(super) fn calendar_holds(&self, next: usize, holds: &mut Vec<Hold>) {
         // To be completed is no step up.
         let Some(step) = self.shift.plan.step(next) else { return };
-        if let Some(closed) = calendar::closed(&self.shift.plan, self.now) {
-            holds.push(self.going_on(Cause::Calendar, closed.code, closed.sentence));
+        if let Some(closed) = self.closed() {
+            holds.push(self.going_on(Cause::Calendar, closed.code, closed.sentence.clone()));
         }
         // Records that do not fit the plan are the more urgent reason of the same kind.
         if let Some(Unmet { code, sentence, .. }) = self.unmet()
@@ -78,6 +79,11 @@ impl Look<'_> {
             let since = self.asked_since().unwrap_or(self.now);
             holds.push(Hold { since, ..self.hold(Cause::Approval, code, sentence) });
         }
+    }
+
+    /// What the calendar says now.
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        self.closed.get_or_init(|| calendar::closed(&self.shift.plan, self.now)).as_ref()
     }
 
     /// What follows from an approval that did not come in time. A shift that is frozen stays where it is, and one that
@@ -153,7 +159,7 @@ impl Look<'_> {
         let plan = &self.shift.plan;
         let observed = self.shift.settled_at.map(|settled| settled + self.hold_time(next));
         let step = plan.step(next);
-        let opens = step.and_then(|_| calendar::closed(plan, self.now)?.until);
+        let opens = step.and_then(|_| self.closed()?.until);
         let others = self.seen.others.values().map(|other| other.at + OTHERS_KNOWN_FOR).min();
         let others = others.filter(|_| step.is_some() && self.unmet().is_some());
         let ahead = [

@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     RecordName, RecordSet, ZoneId,
     batch::{self, Batch, BatchError, GroupWeights},
-    calendar,
     event::{ChangeId, Happened},
     fence::{self, Fence},
     gate::Verdict,
@@ -262,7 +261,7 @@ impl Look<'_> {
         // A fault is what this very write may be having.
         self.shift.holds.keys().any(|cause| *cause != Cause::Fault)
             || self.gates.iter().any(judged)
-            || calendar::closed(&self.shift.plan, self.now).is_some()
+            || self.closed().is_some()
             || self.unmet().is_some()
     }
 

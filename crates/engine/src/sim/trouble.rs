@@ -32,6 +32,8 @@ impl Sim {
             Fault::ClockJump => {
                 let far = self.random.chance(0.2);
                 self.replicas[r].offset = if far {
+                    let mended = now + self.random.gap(60.0 * MINUTE);
+                    self.at(mended, Due::Clock { r });
                     self.random.between(-600_000, 600_000)
                 } else {
                     self.random.between(-2_000, 2_000)

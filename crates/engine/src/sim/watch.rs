@@ -131,6 +131,7 @@ impl Sim {
             Due::Metrics { r, .. } => 5 + 16 * *r as u64,
             Due::Renew { r, .. } => 6 + 16 * *r as u64,
             Due::Start { r } => 7 + 16 * *r as u64,
+            Due::Clock { r } => 13 + 16 * *r as u64,
             Due::Person => 8,
             Due::Trouble => 9,
             Due::Calm => 10,

@@ -132,7 +132,9 @@ fn groups_apart_may_be_observed_anywhere_between_their_shares() {
             *set = set.with_weight(Weight(0)).unwrap();
         }
     }
-    let standing = super::super::standing::standing(&world.shift, &world.seen, world.now);
+    let mut memory = None;
+    let derived = super::super::Derived::of(&world.shift, &mut memory);
+    let standing = super::super::standing::standing(&world.shift, derived, &world.seen, world.now);
     assert_eq!(
         (standing.share_least, standing.share),
         (Some(Share::ZERO), Share::from_percent(10.0).unwrap())
