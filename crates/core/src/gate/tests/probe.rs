@@ -305,3 +305,15 @@ proptest! {
         prop_assert!(graver.verdict >= milder.verdict, "{:?} then {:?}", milder, graver);
     }
 }
+
+/// What a plan may want probed by itself, and what has targets, are the same types.
+#[test]
+fn a_plan_that_is_taken_has_targets() {
+    for record_type in RecordType::ALL {
+        let text = PLAN.replace("types: [A]", &format!("types: [{record_type}]"));
+        let set = listed("www.example.com", record_type, "cloud", &["203.0.113.7"], None);
+        let key = GroupKey { zone: ZoneId::new("Z1"), name: RecordName::new("www.example.com"), record_type };
+        let targets = probe_targets(&target("x").ask, &plan(), [(&key, [set].as_slice())]);
+        assert_eq!(parse(&text, Format::Yaml).is_ok(), !targets.is_empty(), "{record_type}");
+    }
+}

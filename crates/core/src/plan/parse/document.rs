@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     cursor::{Cursor, Keys, Read, Table},
     decommission::decommission,
-    gates::gates,
+    gates::{can_be_probed, gates},
     names::{account, slug, text_up_to, web_address},
     ramp::{Ladder, ladder},
     records::{records, side, sides},
@@ -59,6 +59,7 @@ pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
     let schedule = table.optional("schedule", |at| independent(at, schedule(at)?, name.as_deref().ok()));
     let decommission = table.optional("decommission", decommission);
     let gates = table.required("gates", gates);
+    let probed = records.as_deref().map_or(Ok(()), |records| can_be_probed(&table, records));
     Ok(Plan {
         name: name?,
         description: description?.unwrap_or_default(),
@@ -73,7 +74,7 @@ pub(super) fn plan(root: &Cursor<'_>) -> Read<Plan> {
         settle_margin: settle_margin?.unwrap_or_else(default_settle_margin),
         schedule: schedule?,
         decommission: decommission?,
-        gates: gates?,
+        gates: probed.and(gates)?,
     })
 }
 

@@ -9,6 +9,7 @@ mod sources;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::probe::can_be_probed;
 pub(crate) use self::{alarms::ALARMS, errors::ERRORS, latency::LATENCY, probe::PROBED};
 #[cfg(test)]
 pub(crate) use self::{

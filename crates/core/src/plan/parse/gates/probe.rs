@@ -3,10 +3,13 @@
 use jiff::SignedDuration;
 
 use super::super::{
-    cursor::{Cursor, Keys, Read, Table, quote},
-    names::filled,
+    cursor::{Cursor, Keys, Noted, Read, Table, quote},
+    names::{filled, same_zone},
 };
-use crate::plan::{Probe, Probed, Question, Scheme, Span, gate::STATUSES};
+use crate::{
+    RecordName, RecordType,
+    plan::{Probe, Probed, Question, Records, Scheme, Span, gate::STATUSES},
+};
 
 pub(crate) const PROBED: Keys = Keys { known: &["name", "probe", "on_fail", "observe_only"], later: &[] };
 pub(crate) const PROBE: Keys = Keys { known: &["path", "port", "scheme", "status", "timeout"], later: &[] };
@@ -18,6 +21,63 @@ const LONGEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(15);
 
 pub(super) fn question(_: &Cursor<'_>, table: &Table<'_>) -> Read<Question> {
     Ok(Question::Probe(Probed { probe: table.required("probe", probe)? }))
+}
+
+/// A gate that passed would say of records that nobody can ask that they answer.
+pub(in crate::plan::parse) fn can_be_probed(plan: &Table<'_>, records: &[Records]) -> Result<(), Noted> {
+    let unasked: Vec<String> = records.iter().flat_map(|one| unasked(one, records)).collect();
+    let Some(first) = unasked.first() else { return Ok(()) };
+    let others = match unasked.len() - 1 {
+        0 => String::new(),
+        more => format!(", nor can {more} more of the records"),
+    };
+    let gates = plan.get("gates").and_then(|at| at.list("a list of gates").ok()).unwrap_or_default();
+    let mut all = Ok(());
+    for at in gates.iter().filter_map(|gate| gate.peek("probe")) {
+        let message = format!("{first} cannot be probed{others}: only A, AAAA and CNAME lead to an endpoint");
+        let hint = "take this gate out, or make a plan without it of the records that cannot be probed";
+        all = Err(at.refuse(message, hint));
+    }
+    all
+}
+
+/// The record groups of an entry that no probe reaches, as a sentence names them.
+fn unasked(entry: &Records, all: &[Records]) -> Vec<String> {
+    let same = |other: &&Records| {
+        same_zone(&other.zone) == same_zone(&entry.zone)
+            && RecordName::new(&other.name) == RecordName::new(&entry.name)
+    };
+    let beside = || all.iter().filter(same).flat_map(|other| &other.types);
+    let reached = |record_type: &&RecordType| match reach(**record_type) {
+        Reach::Endpoint => true,
+        Reach::Beside => beside().any(|other| matches!(reach(*other), Reach::Endpoint)),
+        Reach::Nothing => false,
+    };
+    let unreached = entry.types.iter().filter(|record_type| !reached(record_type));
+    unreached.map(|record_type| format!("{} {record_type}", entry.name)).collect()
+}
+
+enum Reach {
+    Endpoint,
+    /// It says how to speak with the endpoint that the addresses of the same name lead to.
+    Beside,
+    Nothing,
+}
+
+fn reach(record_type: RecordType) -> Reach {
+    match record_type {
+        RecordType::A | RecordType::Aaaa | RecordType::Cname => Reach::Endpoint,
+        RecordType::Https | RecordType::Svcb => Reach::Beside,
+        RecordType::Caa
+        | RecordType::Mx
+        | RecordType::Naptr
+        | RecordType::Ptr
+        | RecordType::Spf
+        | RecordType::Srv
+        | RecordType::Sshfp
+        | RecordType::Tlsa
+        | RecordType::Txt => Reach::Nothing,
+    }
 }
 
 fn probe(at: &Cursor<'_>) -> Read<Probe> {
