@@ -39,7 +39,8 @@ pub struct Shift {
     pub baseline: Vec<Group>,
     pub holds: Vec<Hold>,
     pub gates: Vec<GateReport>,
-    /// What each gate can see at the present step and at those to come, with the traffic that there is.
+    /// What each gate can see at the present step and at those to come, with the traffic that there is. Only where one
+    /// shift is asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensitivity: Vec<StepSensitivity>,
     pub next: Option<Next>,

@@ -11,6 +11,12 @@ use jiff::Timestamp;
 
 use crate::types;
 
+/// A shift that somebody looks at by itself, with what its gates can see, which takes longer to say than all the rest.
+pub(crate) fn one(shift: &Shift, report: Option<&Report>, now: Timestamp) -> types::Shift {
+    let sensitivity = report.map(|report| gate::of_shift(shift, report)).unwrap_or_default();
+    types::Shift { sensitivity, ..self::shift(shift, report, now) }
+}
+
 /// A shift as it is shown. The report is what the engine last saw; without one, what depends on it is unknown.
 pub(crate) fn shift(shift: &Shift, report: Option<&Report>, now: Timestamp) -> types::Shift {
     let plan = &shift.plan;
@@ -33,7 +39,7 @@ pub(crate) fn shift(shift: &Shift, report: Option<&Report>, now: Timestamp) -> t
         gates: report.map(|report| report.gates.clone()).unwrap_or_default(),
         next: report.and_then(|report| report.next.clone()),
         tail: tail(shift, report).cloned(),
-        sensitivity: report.map(|report| gate::of_shift(shift, report)).unwrap_or_default(),
+        sensitivity: Vec::new(),
         possible: shift.possible().into_iter().map(str::to_owned).collect(),
         created_at: shift.created_at,
         labels: plan.labels.clone(),

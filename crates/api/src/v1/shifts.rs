@@ -179,7 +179,7 @@ fn created(app: &App, stored: &Stored) -> Response {
 }
 
 fn shown(app: &App, stored: &Stored, status: StatusCode) -> Response {
-    let shift = view::shift(&stored.shift, stored.report.as_ref(), app.clock.now());
+    let shift = view::one(&stored.shift, stored.report.as_ref(), app.clock.now());
     (status, [(header::ETAG, etag(stored))], Json(shift)).into_response()
 }
 

@@ -5,7 +5,7 @@ use crossfade_api::types::Shift;
 use crossfade_core::{
     RecordName,
     fence::Fence,
-    gate::{Standing, judge},
+    gate::{Counts, Numbers, Standing, judge},
     report::{Next, Report},
 };
 use crossfade_ports::{Store, ZonesError};
@@ -133,6 +133,30 @@ async fn a_shift_is_shown_with_what_the_engine_saw() {
     let read: Shift = serde_json::from_str(&answer.text).unwrap();
     assert_eq!(serde_json::to_value(read).unwrap(), answer.json());
     assert_eq!(answer.json()["plan"]["ramp"]["hold"], "30m");
+}
+
+/// What takes longest to say is said to whoever asks for it.
+#[tokio::test]
+async fn what_gates_can_see_is_said_of_one_shift() {
+    let world = World::new();
+    world.shift("www", "moved").await;
+    let gate = world.store.load("www").await.unwrap().unwrap().shift.plan.gates.remove(0);
+    let mut told = judge(&gate, None, Standing::default(), now());
+    let Numbers::Errors(numbers) = &mut told.numbers else { panic!("{told:?}") };
+    numbers.recent = Counts { requests: 1_000, errors: 1 };
+    numbers.recent_from = Some(Counts { requests: 9_000, errors: 9 });
+    let report = Report { gates: vec![told], ..Report::default() };
+    world.store.put_reports(&[("www".to_owned(), report)]).await.unwrap();
+    let one = world.get("/api/v1/shifts/www").await.json();
+    // Of the present step and of both that follow.
+    assert_eq!(one["sensitivity"].as_array().unwrap().len(), 3);
+    let sentence = one["sensitivity"][0]["sentence"].as_str().unwrap();
+    assert!(sentence.starts_with("at 10 % and "), "{sentence}");
+    let list = world.get(SHIFTS).await.json();
+    assert_eq!(list["items"][0]["gates"], one["gates"]);
+    assert_eq!(list["items"][0].get("sensitivity"), None);
+    let paused = world.post("/api/v1/shifts/www/pause", "").await.json();
+    assert_eq!(paused["shift"].get("sensitivity"), None);
 }
 
 #[tokio::test]
