@@ -12,7 +12,6 @@ mod routed;
 mod server;
 
 pub use self::{
-    expression::{BadExpression, expression},
     routed::Routed,
     server::{Config, Server, Unusable},
 };

@@ -8,13 +8,17 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::gate::{AlarmQuery, AlarmReading, MetricQuery, Point, Provider, Statistic};
 use crossfade_ports::{Dimensions, Metrics, Series};
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Server;
 
 /// Where an expression of latency wants its quantile, from 0 to 1.
 const QUANTILE: &str = "$quantile";
+
+/// Queries on their way. Prometheus works on twenty at once, of everybody's.
+/// <https://prometheus.io/docs/prometheus/latest/command-line/prometheus/>
+const AT_ONCE: usize = 8;
 
 /// Whoever else has metrics, with a Prometheus beside it where there is one.
 pub struct Routed {
@@ -52,13 +56,14 @@ impl Metrics for Routed {
     ) -> BTreeMap<MetricQuery, Series> {
         let (ours, others): (Vec<MetricQuery>, Vec<MetricQuery>) =
             queries.iter().cloned().partition(|query| query.provider == Provider::Prometheus);
-        let asked = join_all(ours.into_iter().map(|query| async move {
+        let asked = stream::iter(ours).map(|query| async move {
             let series = match self.ask(&query, from, to).await {
                 Ok(points) => Series { points, incomplete: None },
                 Err(why) => Series { points: Vec::new(), incomplete: Some(why) },
             };
             (query, series)
-        }));
+        });
+        let asked = asked.buffer_unordered(AT_ONCE).collect::<Vec<_>>();
         let read = async {
             if others.is_empty() { BTreeMap::new() } else { self.others.read(&others, from, to).await }
         };

@@ -83,8 +83,8 @@ impl Server {
         Ok(Server { client, url })
     }
 
-    /// The value of an expression for every whole period from `from` (inclusive) to `to` (exclusive), oldest first, each
-    /// at the start of its period; or why there is none to be trusted.
+    /// The value of an expression for every period that begins from `from` (inclusive) to `to` (exclusive), oldest first,
+    /// each at the start of its period; or why there is none to be trusted. The newest may not be whole yet.
     pub async fn range(
         &self,
         text: &str,
@@ -92,16 +92,13 @@ impl Server {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Point>, String> {
-        let expression = expression::expression(text, period).map_err(|error| error.to_string())?;
+        let expression = expression::expression(text, period);
         let step = period.as_secs().max(1);
         // A period's value is that of the instant at which it ends.
-        let first = from.as_second().div_euclid(step) * step + step;
-        let first = if first - step < from.as_second() { first + step } else { first };
-        let last = to.as_second().div_euclid(step) * step;
+        let (mut begin, ends) = (at_or_after(from, step) + step, at_or_after(to, step) + step);
         let mut points = Vec::new();
-        let mut begin = first;
-        while begin <= last {
-            let end = last.min(begin + (MOST_POINTS - 1) * step);
+        while begin < ends {
+            let end = (ends - step).min(begin + (MOST_POINTS - 1) * step);
             points.extend(self.ask(&expression, begin, end, step).await?);
             begin = end + step;
         }
@@ -130,6 +127,12 @@ impl Server {
             .map_err(|_| format!("HTTP {}, and no answer of Prometheus", status.as_u16()))?;
         answer::points(answer, SignedDuration::from_secs(step))
     }
+}
+
+/// The first beginning of a period that is not before the time.
+fn at_or_after(at: Timestamp, step: i64) -> i64 {
+    let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+    (second + step - 1).div_euclid(step) * step
 }
 
 /// In one sentence, without the address, which may hold a password.

@@ -7,7 +7,7 @@ use crossfade_core::gate::{AlarmState, MetricQuery};
 use crossfade_playground::{Fault as Armed, FaultKind, Options, Playground};
 use crossfade_ports::{
     Account, Metrics,
-    conformance::metrics::{AlarmKind, Fault, MetricsWorld},
+    conformance::metrics::{AlarmKind, Fault, MetricsWorld, Nature},
 };
 use jiff::Timestamp;
 
@@ -17,11 +17,11 @@ struct World {
 }
 
 impl World {
-    async fn start() -> World {
+    async fn start() -> Option<World> {
         let retention = Duration::from_secs(24 * 3_600);
         let (playground, account) =
             crate::start(Options { metric_retention: retention, ..Options::default() }).await;
-        World { playground, account }
+        Some(World { playground, account })
     }
 }
 
@@ -29,6 +29,10 @@ impl World {
 impl MetricsWorld for World {
     fn metrics(&self) -> &dyn Metrics {
         self.account.metrics.as_ref()
+    }
+
+    fn nature(&self) -> Nature {
+        Nature::CLOUDWATCH
     }
 
     fn base(&self) -> Timestamp {

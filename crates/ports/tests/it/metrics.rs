@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use crossfade_core::gate::{AlarmQuery, AlarmState, MetricQuery};
 use crossfade_ports::{
     Metrics,
-    conformance::metrics::{AlarmKind, Fault, MetricsWorld},
+    conformance::metrics::{AlarmKind, Fault, MetricsWorld, Nature},
     fake::metrics::MemoryMetrics,
 };
 use jiff::Timestamp;
@@ -13,8 +13,8 @@ use jiff::Timestamp;
 struct World(MemoryMetrics);
 
 impl World {
-    async fn new() -> World {
-        World::default()
+    async fn new() -> Option<World> {
+        Some(World::default())
     }
 }
 
@@ -22,6 +22,10 @@ impl World {
 impl MetricsWorld for World {
     fn metrics(&self) -> &dyn Metrics {
         &self.0
+    }
+
+    fn nature(&self) -> Nature {
+        Nature::CLOUDWATCH
     }
 
     fn base(&self) -> Timestamp {

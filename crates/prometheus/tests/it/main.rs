@@ -4,3 +4,5 @@
 
 mod odd;
 mod real;
+mod server;
+mod suite;

@@ -1,32 +1,13 @@
-//! A real server, with blocks of samples that were written beforehand, so that nobody waits for a scrape.
+//! Counters as services have them, in blocks that were written beforehand, so that nobody waits for a scrape.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    net::TcpListener,
-    path::Path,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-};
+use std::{fmt::Write as _, sync::Arc};
 
 use crossfade_core::{gate, plan::Source};
 use crossfade_ports::{Clock as _, Metrics as _, SystemClock, fake::metrics::MemoryMetrics};
-use crossfade_prometheus::{Config, Routed, Server};
+use crossfade_prometheus::{Routed, Server};
 use jiff::{SignedDuration, Timestamp};
-use tempfile::TempDir;
 
-struct Prometheus {
-    process: Child,
-    server: Server,
-    _folder: TempDir,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::server::{Prometheus, start};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const MINUTES: i64 = 120;
@@ -37,47 +18,8 @@ fn ends() -> Timestamp {
     Timestamp::from_second(hour).unwrap()
 }
 
-/// `None` where the programs are not there; in continuous integration they have to be.
-#[expect(clippy::disallowed_methods, reason = "a test has no other way to know where it runs")]
 async fn prometheus() -> Option<Prometheus> {
-    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
-    if !there("prometheus") || !there("promtool") {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "Prometheus is missing; on Debian: apt-get install prometheus"
-        );
-        eprintln!("Prometheus is missing, and so is this test; on Debian: apt-get install prometheus");
-        return None;
-    }
-    let folder = TempDir::new().unwrap();
-    let (record, data, config) =
-        (folder.path().join("record.om"), folder.path().join("data"), folder.path().join("prometheus.yml"));
-    fs::write(&record, samples()).unwrap();
-    fs::write(&config, "").unwrap();
-    let made = Command::new("promtool")
-        .args(["tsdb", "create-blocks-from", "openmetrics", &text(&record), &text(&data)])
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let process = Command::new("prometheus")
-        .arg(format!("--config.file={}", text(&config)))
-        .arg(format!("--storage.tsdb.path={}", text(&data)))
-        .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let server =
-        Server::new(&Config { url: format!("http://127.0.0.1:{port}/"), ..Config::default() }).unwrap();
-    let prometheus = Prometheus { process, server, _folder: folder };
-    for _ in 0..600 {
-        let asked = prometheus.server.range("up", MINUTE, ends() - MINUTE, ends()).await;
-        if asked.is_ok() {
-            return Some(prometheus);
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("Prometheus does not become ready");
+    start(Some(samples())).await
 }
 
 /// Two instances, each with 100 requests in a quarter of a minute and one error a minute, but for one that was
@@ -97,10 +39,6 @@ fn samples() -> String {
         writeln!(text, "errors_total {} {}", quarter / 4, first + quarter * 15).unwrap();
     }
     text + "# EOF\n"
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
