@@ -40,6 +40,7 @@ use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::judge::divisor;
 pub use self::{
     alarms::{
         AlarmData, AlarmNumbers, AlarmQuery, AlarmReading, AlarmShown, AlarmState, Shown, alarm_queries,

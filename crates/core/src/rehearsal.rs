@@ -125,8 +125,21 @@ const METRICS_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// More decisions at one instant are a circle.
 const MOST_PASSES: usize = 300;
 
-/// Plays the plan through. Fails only where the core refuses the plan or contradicts itself.
-pub fn rehearse(plan: &Plan, setting: &Setting) -> Result<Timeline, TransitionError> {
+/// Why a plan could not be played through: the core refuses it, or contradicts itself.
+#[derive(Debug, thiserror::Error)]
+pub enum Unplayable {
+    #[error(transparent)]
+    Refused(#[from] TransitionError),
+    #[error("at {at}, on the way to {share}, {MOST_PASSES} decisions in a row came to no end")]
+    Endless { at: Timestamp, share: Share },
+}
+
+/// Plays the plan through.
+pub fn rehearse(plan: &Plan, setting: &Setting) -> Result<Timeline, Unplayable> {
+    within(plan, setting, MOST_PASSES)
+}
+
+fn within(plan: &Plan, setting: &Setting, passes: usize) -> Result<Timeline, Unplayable> {
     let groups = groups(plan);
     let zones = Zones::of(plan, &groups, setting.ttl);
     let (shift, events) = create(plan.clone(), groups, &person(), None, setting.begins)?;
@@ -143,6 +156,7 @@ pub fn rehearse(plan: &Plan, setting: &Setting) -> Result<Timeline, TransitionEr
         ordered: vec![false; setting.orders.len()],
         refused: Vec::new(),
         wake: None,
+        passes,
     };
     stage.play()?;
     Ok(stage.timeline())
@@ -161,10 +175,12 @@ struct Stage<'a> {
     ordered: Vec<bool>,
     refused: Vec<(Timestamp, String)>,
     wake: Option<Timestamp>,
+    /// Decisions that there may be at one instant.
+    passes: usize,
 }
 
 impl Stage<'_> {
-    fn play(&mut self) -> Result<(), TransitionError> {
+    fn play(&mut self) -> Result<(), Unplayable> {
         let last = self.setting.begins + self.setting.ends_after;
         if self.shift.plan.start().is_none() {
             self.ask(Command::Start)?;
@@ -243,10 +259,10 @@ impl Stage<'_> {
     }
 
     /// Decides, commits and acts until there is nothing to do now.
-    fn settle(&mut self) -> Result<(), TransitionError> {
+    fn settle(&mut self) -> Result<(), Unplayable> {
         let rules =
             Rules { owner: "rehearsal".to_owned(), epoch: 1, propagation: SignedDuration::from_secs(60) };
-        for _ in 0..MOST_PASSES {
+        for _ in 0..self.passes {
             let decision = decide(&self.shift, &self.seen, &rules, self.now);
             self.wake = decision.wake.map(|(at, _)| at);
             if !decision.happened.is_empty() {
@@ -258,7 +274,7 @@ impl Stage<'_> {
                 self.act(effect)?;
             }
         }
-        Ok(())
+        Err(Unplayable::Endless { at: self.now, share: self.shift.wanted })
     }
 
     fn act(&mut self, effect: Effect) -> Result<(), TransitionError> {

@@ -270,7 +270,7 @@ pub(super) fn common(one: i64, other: i64) -> i64 {
 }
 
 /// The greatest common one.
-fn divisor(to: i64, from: i64) -> i64 {
+pub(crate) fn divisor(to: i64, from: i64) -> i64 {
     let (mut divisor, mut rest) = (to, from);
     while rest != 0 {
         (divisor, rest) = (rest, divisor % rest);

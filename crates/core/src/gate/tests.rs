@@ -17,25 +17,31 @@ use crate::{
     plan::{Format, Gate, parse},
 };
 
-const GATE: &str = r#"
+const GATE: &str = "
+  - name: errors
+    error_rate:
+      to: { preset: alb, load_balancer: app/cloud/1 }
+      from: { preset: alb, load_balancer: app/legacy/1 }
+";
+
+/// A plan's only gate.
+fn gate_of(gate: &str) -> Gate {
+    let rest = "
 name: x
 records: [{ zone: Z1, name: www.example.com, types: [A] }]
 from: { legacy: 1 }
 to: { cloud: 1 }
 ramp: { steps: [10], hold: 10m }
-gates:
-  - name: errors
-    error_rate:
-      to: { preset: alb, load_balancer: app/cloud/1 }
-      from: { preset: alb, load_balancer: app/legacy/1 }
-"#;
+gates:";
+    parse(&format!("{rest}{gate}"), Format::Yaml).unwrap().gates.remove(0)
+}
 
 fn judge(gate: &Gate, data: Option<&GateData>, standing: Standing, now: Timestamp) -> GateReport {
     super::judge(gate, data.cloned().map(Answer::Counts).as_ref(), standing, now)
 }
 
 fn gate() -> Gate {
-    parse(GATE, Format::Yaml).unwrap().gates.remove(0)
+    gate_of(GATE)
 }
 
 fn now() -> Timestamp {
@@ -312,8 +318,7 @@ fn gates_share_the_false_alarms() {
 #[test]
 fn sides_with_other_periods_are_compared_in_whole_ones_of_both() {
     let source = "preset: custom, namespace: N, errors: [E], requests: [R], period: 10s";
-    let text = GATE.replace("preset: alb, load_balancer: app/legacy/1", source);
-    let gate = parse(&text, Format::Yaml).unwrap().gates.remove(0);
+    let gate = gate_of(&GATE.replace("preset: alb, load_balancer: app/legacy/1", source));
     let mut data = data(&minutes(20, 3, 500, 1));
     let tenths = (0..400).map(|i| Period {
         start: minutes_ago(2) - SignedDuration::from_secs(10 * (400 - i)),

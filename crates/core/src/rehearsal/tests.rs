@@ -168,3 +168,16 @@ fn an_approval_that_does_not_come_in_time_is_followed_by_what_the_plan_says() {
     let timeline = play(&plan, &Setting { approved_after: Some(SignedDuration::from_hours(6)), ..setting() });
     assert_eq!((timeline.phase.as_str(), timeline.share.percent()), ("running", 5.0));
 }
+
+/// A timeline that was broken off would look like one that is waited for.
+#[test]
+fn decisions_that_come_to_no_end_are_no_timeline() {
+    let plan = parse(PLAN, Format::Yaml).unwrap();
+    let Err(Unplayable::Endless { at, share }) = within(&plan, &setting(), 2) else { panic!("it ends") };
+    assert_eq!((at, share.percent()), (setting().begins, 5.0));
+    // A plan of many zones has many things to decide at once, and comes to an end.
+    let records: Vec<String> =
+        (0..200).map(|n| format!("{{ zone: Z{n:03}, name: w{n}.example.com, types: [A] }}")).collect();
+    let many = PLAN.replace("{ zone: Z1, name: www.example.com, types: [A, AAAA] }", &records.join(", "));
+    assert_eq!(play(&many, &setting()).phase, "completed");
+}

@@ -10,7 +10,7 @@ use crate::{
     Share,
     gate::{
         AlarmData, AlarmReading, AlarmState, Answer, Counts, Fetched, GateData, LatencyData, Period,
-        ProbeData, Timed, Timing, alarm_queries,
+        ProbeData, Timed, Timing, alarm_queries, divisor,
     },
     plan::{Alarms, Errors, Latency, Question, Source},
     shift::Shift,
@@ -270,14 +270,7 @@ fn shortest(shift: &Shift) -> SignedDuration {
         Question::Alarms(_) | Question::Probe(_) => [None, None],
     });
     let periods = sources.flatten().map(|source| source.period().as_secs().max(1));
-    let common = periods.reduce(|one, other| {
-        let (mut divisor, mut rest) = (one, other);
-        while rest != 0 {
-            (divisor, rest) = (rest, divisor % rest);
-        }
-        divisor
-    });
-    SignedDuration::from_secs(common.unwrap_or(60))
+    SignedDuration::from_secs(periods.reduce(divisor).unwrap_or(60))
 }
 
 /// The beginning of the period in which it is.

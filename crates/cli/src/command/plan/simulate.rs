@@ -10,9 +10,8 @@ use crossfade_core::{
     event::Happened,
     gate::{self, StepSensitivity, Traffic},
     plan::{Percent, Plan, Span},
-    rehearsal::{Setting, Timeline, rehearse},
+    rehearsal::{Setting, Timeline, Unplayable, rehearse},
     report,
-    shift::TransitionError,
 };
 use crossfade_ports::{Clock as _, SystemClock};
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +142,7 @@ fn from_options(args: SimulateArgs) -> Script {
     }
 }
 
-fn simulate(plan: &Plan, setting: &Setting) -> Result<Simulation, TransitionError> {
+fn simulate(plan: &Plan, setting: &Setting) -> Result<Simulation, Unplayable> {
     let timeline = rehearse(plan, setting)?;
     let best = Setting {
         requests_per_minute: PLENTY,

@@ -5,28 +5,22 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{minutes_ago, now};
+use super::{gate_of, minutes_ago, now};
 use crate::{
     gate::{AlarmData, AlarmReading, AlarmState, Answer, GateReport, Standing, Verdict, judge},
-    plan::{Format, Gate, parse},
+    plan::Gate,
 };
 
-const PLAN: &str = r#"
-name: x
-records: [{ zone: Z1, name: www.example.com, types: [A] }]
-from: { legacy: 1 }
-to: { cloud: 1 }
-ramp: { steps: [10], hold: 10m }
-gates:
+const GATE: &str = "
   - name: alarms
     alarms:
       names: [latency, saturation]
       region: eu-west-1
       acknowledged: [{ name: saturation, reason: known, until: 2026-12-01T10:30:00Z }]
-"#;
+";
 
 fn gate() -> Gate {
-    parse(PLAN, Format::Yaml).unwrap().gates.remove(0)
+    gate_of(GATE)
 }
 
 fn found(state: AlarmState, minutes: i64) -> AlarmReading {

@@ -11,7 +11,7 @@ fn with_budget(budget: &str, from: bool) -> Gate {
     if !from {
         text = text.replace("      from: { preset: alb, load_balancer: app/legacy/1 }\n", "");
     }
-    parse(&text, Format::Yaml).unwrap().gates.remove(0)
+    gate_of(&text)
 }
 
 fn told(gate: &Gate, data: &GateData, standing: Standing) -> (Verdict, String, String, ErrorNumbers) {

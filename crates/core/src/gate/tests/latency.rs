@@ -3,35 +3,28 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::{minutes_ago, now};
+use super::{gate_of, minutes_ago, now};
 use crate::{
     gate::{Answer, GateReport, LatencyData, Standing, Timed, Timing, Verdict, judge},
-    plan::{Format, Gate, parse},
+    plan::Gate,
 };
 
-const PLAN: &str = r#"
-name: x
-records: [{ zone: Z1, name: www.example.com, types: [A] }]
-from: { legacy: 1 }
-to: { cloud: 1 }
-ramp: { steps: [10], hold: 10m }
-gates:
+const GATE: &str = "
   - name: latency
     latency:
       to: { preset: alb, load_balancer: app/cloud/1 }
       from: { preset: alb, load_balancer: app/legacy/1 }
     max_latency: 800ms
-"#;
+";
 
 /// p99, at most 800 ms, and at most half as slow again as the legacy side.
 fn gate() -> Gate {
-    parse(PLAN, Format::Yaml).unwrap().gates.remove(0)
+    gate_of(GATE)
 }
 
 /// Without a legacy side.
 fn alone() -> Gate {
-    let text = PLAN.replace("      from: { preset: alb, load_balancer: app/legacy/1 }\n", "");
-    parse(&text, Format::Yaml).unwrap().gates.remove(0)
+    gate_of(&GATE.replace("      from: { preset: alb, load_balancer: app/legacy/1 }\n", ""))
 }
 
 /// Traffic was moved forty minutes ago, and settled half an hour ago.

@@ -312,5 +312,5 @@ fn gate_with_periods(seconds: i64) -> Gate {
     let source = format!("preset: custom, namespace: N, errors: [E], requests: [R], period: {period}");
     let text = GATE.replace("preset: alb, load_balancer: app/cloud/1", &source);
     let text = text.replace("preset: alb, load_balancer: app/legacy/1", &source);
-    parse(&text, Format::Yaml).unwrap().gates.remove(0)
+    gate_of(&text)
 }
