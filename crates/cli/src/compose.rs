@@ -52,7 +52,11 @@ pub struct Parts {
     pub probe: Probe,
     /// Whether the schema is brought up to date first.
     pub migrate: bool,
+    /// Stands before the store; here tests put one that fails.
+    pub before_store: BeforeStore,
 }
+
+pub type BeforeStore = Box<dyn FnOnce(Arc<dyn Store>) -> Arc<dyn Store> + Send>;
 
 /// The store behind a URL.
 #[derive(Clone, Debug)]
@@ -93,7 +97,13 @@ const DRAIN: Duration = Duration::from_secs(15);
 
 impl Default for Parts {
     fn default() -> Self {
-        Parts { clock: Arc::new(SystemClock), prometheus: None, probe: Probe::default(), migrate: true }
+        Parts {
+            clock: Arc::new(SystemClock),
+            prometheus: None,
+            probe: Probe::default(),
+            migrate: true,
+            before_store: Box::new(|store| store),
+        }
     }
 }
 
@@ -109,7 +119,7 @@ impl Daemon {
             prometheus: _,
             auth: _,
         } = config;
-        let Parts { clock, prometheus, probe, migrate } = parts;
+        let Parts { clock, prometheus, probe, migrate, before_store } = parts;
         // First what costs nothing and fails often.
         let listen = |source| ComposeError::Listen { address: server.listen, source };
         let listener = TcpListener::bind(server.listen).await.map_err(listen)?;
@@ -123,7 +133,7 @@ impl Daemon {
             database.migrate().await?;
             probe.at(Point::Migrated);
         }
-        let store = database.store();
+        let store = before_store(database.store());
         database.usable(store.ping().await)?;
         let installation = database.usable(store.installation().await)?;
         let (poke, vitals) = (Poke::default(), Vitals::default());

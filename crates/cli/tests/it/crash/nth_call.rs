@@ -1,94 +1,98 @@
-//! The n-th call to Route 53 or CloudWatch fails, for every n there is.
+//! The n-th call to Route 53 or CloudWatch fails, or the n-th to the store, for every n there is.
 //!
-//! In this process: the daemon as `serve` composes it, with its HTTP API, its engine, the AWS clients and SQLite, against
+//! In this process: the daemon as `serve` composes it, with its HTTP API, its engine, the AWS clients and a store, against
 //! the emulated services. One whole shift for each n and each way to fail; the loop ends when a shift was completed
 //! before its fault's turn had come.
-//!
-//! Three calls in a row fail, because the AWS SDK makes a read up to three times. A write is made once: after one that
-//! failed come two failures of whatever is next.
+
+mod of_aws;
+mod of_store;
+mod unsteady;
 
 use std::{
     net::SocketAddr,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
 use crossfade::{
     client::Client,
-    compose::{Daemon, Parts},
+    compose::{BeforeStore, Daemon, Parts},
     config::{Config, Server, Store},
 };
-use crossfade_core::{plan::Format, shift::Command};
+use crossfade_core::shift::{Command, Phase};
 use crossfade_engine::Settings;
-use crossfade_playground::{Fault, FaultKind};
+use crossfade_ports::Store as Port;
 use futures::future::join_all;
 
 use super::{AT_ONCE, RAMP};
-use crate::harness::{DEADLINE, World, assert_story};
+use crate::harness::{DEADLINE, World, assert_story, http};
 
-const KINDS: [FaultKind; 4] =
-    [FaultKind::InternalError, FaultKind::Throttle, FaultKind::LostBeforeApply, FaultKind::LostAfterApply];
-
-/// Of one operation, by the SDK.
-const ATTEMPTS: u32 = 3;
-
-/// Shifts at the same time, of each kind.
-const SIDE_BY_SIDE: u32 = 14;
+/// Shifts at the same time, of each way to fail.
+const SIDE_BY_SIDE: u32 = 28;
 
 /// More calls than any shift makes.
-const MOST: u32 = 160;
+const MOST: u32 = 280;
 
-/// Calls that the shortest shift makes: the zones found and read, two writes, each asked for and read back, metrics.
-const LEAST: u32 = 12;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shift_is_completed_whichever_call_fails() {
-    join_all(KINDS.map(|kind| async move {
-        for first in (0..MOST).step_by(SIDE_BY_SIDE as usize) {
-            let runs = (first..first + SIDE_BY_SIDE).map(|nth| shift_with(kind.clone(), nth));
-            let met = join_all(runs).await;
-            if let Some(spared) = (first..).zip(&met).find_map(|(nth, met)| (!met).then_some(nth)) {
-                println!("{kind:?}: {spared} calls failed, each in a shift of its own");
-                assert!(spared >= LEAST, "{kind:?}: only {spared} calls");
-                return;
-            }
+/// Lets the first call fail in one shift, the second in another, and so on. `shift` says which call failed; the first
+/// one in which none did is the end. All that failed, in their order.
+async fn each_call<C, T: Future<Output = Option<C>>>(told: &str, shift: impl Fn(u32) -> T) -> Vec<C> {
+    let mut failed = Vec::new();
+    for first in (0..MOST).step_by(SIDE_BY_SIDE as usize) {
+        let shifts = (first..first + SIDE_BY_SIDE).map(async |nth| {
+            let _permit = AT_ONCE.acquire().await.unwrap();
+            shift(nth).await
+        });
+        for met in join_all(shifts).await {
+            let Some(call) = met else {
+                println!("{told}: {} calls failed, each in a shift of its own", failed.len());
+                return failed;
+            };
+            failed.push(call);
         }
-        panic!("{kind:?}: a shift makes more than {MOST} calls");
-    }))
-    .await;
+    }
+    panic!("{told}: a shift makes more than {MOST} calls");
 }
 
-/// A whole shift. Whether the fault was met.
-async fn shift_with(kind: FaultKind, nth: u32) -> bool {
-    let _permit = AT_ONCE.acquire().await.unwrap();
-    let world = World::quiet_at(None).await;
-    let fault = Fault::next(kind).after(nth).times(ATTEMPTS);
-    let playground = world.playground.world();
-    playground.arm(fault.clone());
-    let (config, told) = (config(&world), format!("{fault:?}"));
-    let daemon = insist(&told, || Daemon::start(&config, Parts::default())).await;
+/// A whole shift, which is completed with each step once, whatever fails. `before` stands before the daemon's store.
+async fn completed(
+    told: &str,
+    world: &World,
+    before: impl Fn(Arc<dyn Port>) -> Arc<dyn Port> + Clone + Send + 'static,
+) {
+    let (config, beneath) = (config(world), Arc::new(Mutex::new(None)));
+    let daemon = insist(told, || {
+        let (before, beneath) = (before.clone(), beneath.clone());
+        let before_store: BeforeStore = Box::new(move |store| {
+            *beneath.lock().unwrap() = Some(store.clone());
+            before(store)
+        });
+        Daemon::start(&config, Parts { before_store, ..Parts::default() })
+    })
+    .await;
+    let store: Arc<dyn Port> = beneath.lock().unwrap().take().unwrap();
     let url = format!("http://{}", daemon.address);
-    let client = Client::new(&url, "tester").unwrap();
 
     let plan = std::fs::read_to_string(world.quiet_plan("www", RAMP)).unwrap();
-    insist(&told, || client.create(plan.clone(), Format::Yaml, None)).await;
-    insist(&told, || client.command("www", Command::Start, None)).await;
-    until_completed(&told, &client).await;
+    ask(told, &format!("{url}/api/v1/shifts"), "application/yaml", plan).await;
+    ask(told, &format!("{url}/api/v1/shifts/www/start"), "application/json", "{}".to_owned()).await;
+    until_completed(told, &*store, &Client::new(&url, "tester").unwrap()).await;
 
-    let left = playground.armed().first().and_then(|left| left.times);
-    let history = client.events("www", 0).await.unwrap();
-    assert_story(&world, &history, &[50.0, 100.0]);
-    let verified = world.run(&["--server", &url, "history", "verify", "www"]).await;
-    assert_eq!(verified.code, 0, "{told}: {verified:#?}");
+    assert_story(world, &store.events("www", 0, u32::MAX).await.unwrap(), &[50.0, 100.0]);
+    insist(told, || async {
+        let verified = world.run(&["--server", &url, "history", "verify", "www"]).await;
+        if verified.code == 0 { Ok(()) } else { Err(verified) }
+    })
+    .await;
     daemon.stop().await.unwrap();
-    left != Some(ATTEMPTS)
 }
 
 fn config(world: &World) -> Config {
     let listen: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let database = world.folder.path().join("crossfade.db");
+    let file = world.folder.path().join("crossfade.db");
+    let url = world.store.clone().unwrap_or_else(|| format!("sqlite://{}", file.display()));
     let mut config = Config {
         server: Server { listen },
-        store: Store { url: format!("sqlite://{}", database.display()), listen_url: None },
+        store: Store { url, listen_url: None },
         engine: Settings {
             propagation: Duration::from_secs(1),
             requests_per_second: 50,
@@ -102,7 +106,21 @@ fn config(world: &World) -> Config {
     config
 }
 
-/// As a person does who is told that AWS did not answer.
+/// One request, sent again as it is until it succeeds.
+async fn ask(told: &str, url: &str, content_type: &str, body: String) {
+    let (http, key) = (http(), uuid::Uuid::new_v4().to_string());
+    insist(told, || {
+        let request = http.post(url).header("content-type", content_type).header("idempotency-key", &key);
+        let request = request.header("x-crossfade-actor", "tester").body(body.clone());
+        async {
+            let answer = request.send().await.map_err(|error| error.to_string())?;
+            if answer.status().is_success() { Ok(()) } else { Err(answer.text().await.unwrap_or_default()) }
+        }
+    })
+    .await;
+}
+
+/// As a person does who is told that something did not answer.
 async fn insist<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
     told: &str,
     verb: impl Fn() -> F,
@@ -117,17 +135,19 @@ async fn insist<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
     }
 }
 
-/// Advances from the first step, again where a hold for missing metrics has put an end to that.
-async fn until_completed(told: &str, client: &Client) {
+/// Advances from the first step, again where a hold has put an end to that. Looks past what may fail, so that looking
+/// takes no turn.
+async fn until_completed(told: &str, store: &dyn Port, client: &Client) {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let shift = client.shift("www").await.unwrap();
-        if shift.phase == "completed" {
+        let shift = store.load("www").await.unwrap().unwrap().shift;
+        if matches!(shift.phase, Phase::Completed { .. }) {
             return;
         }
-        let is_first = shift.share.set.is_some_and(|share| (share.percent() - 50.0).abs() < 0.5);
-        if is_first && shift.possible.iter().any(|verb| *verb == Command::Advance.verb()) {
-            // It may be refused by what has happened since.
+        let set = shift.share_of(&shift.set_weights());
+        let is_first = set.is_some_and(|share| (share.percent() - 50.0).abs() < 0.5);
+        if is_first && shift.possible().contains(&Command::Advance.verb()) {
+            // It may be refused by what has happened since, or be what fails.
             let _ = client.command("www", Command::Advance, None).await;
         }
         assert!(Instant::now() < deadline, "{told}: not completed: {shift:#?}");

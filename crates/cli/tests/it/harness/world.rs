@@ -12,7 +12,7 @@ pub(crate) struct World {
     pub(crate) example: ExampleWorld,
     pub(crate) folder: TempDir,
     /// Where the daemon keeps its state, unless that is in the folder.
-    pub(super) store: Option<String>,
+    pub(crate) store: Option<String>,
     /// The second zone's id, where there is one.
     second: Option<String>,
 }
