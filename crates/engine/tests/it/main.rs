@@ -5,6 +5,7 @@
 mod calendar;
 mod failover;
 mod harness;
+mod latency;
 mod life;
 mod model;
 mod replica;
