@@ -46,9 +46,9 @@ async fn latency_that_grows_takes_it_back() {
     assert_eq!(world.steps().await, [10.0, 50.0]);
     let took = world.clock.now().duration_since(began);
     assert!(took < SignedDuration::from_mins(10), "{took}");
-    let failed = world.events().await.into_iter().find_map(|event| match event.what {
-        Happened::GateFailed { gate, .. } => Some((gate.name, gate.code, gate.sentence)),
-        _ => None,
+    let failed = world.events().await.into_iter().find_map(|event| {
+        let Happened::GateFailed { gate, .. } = event.what else { return None };
+        Some((gate.name, gate.code, gate.sentence))
     });
     let (name, code, sentence) = failed.unwrap();
     assert_eq!((name.as_str(), code.as_str()), ("latency", "latency"));
