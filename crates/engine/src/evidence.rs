@@ -23,8 +23,8 @@ use crossfade_core::{
 use crossfade_ports::{Accounts, Clock, Vitals};
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use self::probes::want_probes;
-use self::{alarms::KeptAlarms, probes::KeptProbes};
+use self::alarms::KeptAlarms;
+pub(crate) use self::probes::{KeptProbes, want_probes};
 use crate::slot::Slot;
 
 /// How far back every read goes. Load balancers' datapoints are corrected for some minutes;
@@ -34,9 +34,10 @@ const READ_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 /// Evidence is older than this only in steps that nobody waits for, and says nothing that newer does not.
 const EVIDENCE: SignedDuration = SignedDuration::from_hours(24);
 
-/// A shift's budget of failed requests remembers as long as CloudWatch keeps minutes, less a day.
+/// A shift's budget of failed requests remembers as long as CloudWatch keeps minutes, less a day. So does what is
+/// measured by nothing but the `from` side, which is no longer what it usually was once the traffic has left it.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html>
-const BUDGET: SignedDuration = SignedDuration::from_hours(14 * 24);
+const LONG: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Older evidence is dropped so much at a time, because what follows from all of it has to be worked out anew then.
 const DROPPED: SignedDuration = SignedDuration::from_hours(12);
@@ -116,7 +117,7 @@ impl Evidence {
     /// Puts what is known into the slot's observation, if anything was read since.
     pub(crate) fn fill(&self, slot: &mut Slot) {
         // Its targets are what the zones have, which may have been read since.
-        self.probes.fill(slot);
+        self.probes.fill(&slot.shift, &mut slot.seen);
         let known = self.known();
         let of = Some((known.reads, slot.shift.revision));
         if slot.taken.of == of {
@@ -322,12 +323,18 @@ fn sources(gate: &Errors) -> impl Iterator<Item = &Source> {
     std::iter::once(&gate.error_rate.to).chain(&gate.error_rate.from)
 }
 
-/// Evidence goes back to here: further than [`EVIDENCE`] or [`BUDGET`], by less than [`DROPPED`].
+/// Evidence goes back to here: further than [`EVIDENCE`] or [`LONG`], by less than [`DROPPED`].
 fn oldest_evidence(gate: &Gate, now: Timestamp) -> Timestamp {
-    let budget = gate.errors().and_then(|errors| errors.blast_radius);
-    let counts_all = budget.is_some_and(|budget| budget.per_shift.is_some());
-    let oldest = (now - if counts_all { BUDGET } else { EVIDENCE }).as_second();
+    let oldest = (now - if remembers_long(gate) { LONG } else { EVIDENCE }).as_second();
     Timestamp::from_second(oldest - oldest.rem_euclid(DROPPED.as_secs())).unwrap_or(Timestamp::MIN)
+}
+
+pub(crate) fn remembers_long(gate: &Gate) -> bool {
+    match &gate.question {
+        Question::Errors(errors) => errors.blast_radius.is_some_and(|budget| budget.per_shift.is_some()),
+        Question::Latency(asked) => asked.max_latency.is_none(),
+        Question::Alarms(_) | Question::Probe(_) => false,
+    }
 }
 
 /// `None` until both sides have been read.

@@ -6,13 +6,15 @@
 //! After every event all of [`crossfade_core::invariants`] are asked; at the end the faults stop, and progress is
 //! demanded. Only the loop around the core is not the engine's own: `replica` says which of its lines it mirrors.
 //!
-//! In reading order: `fault`, the world's parts (`store`, `route53`, `traffic`), the daemons (`replica`, `call`,
-//! `keeper`), `people`, `pace` (how long everything takes), `watch` (what the invariants see), `ending`, and `tally` (figures over many lives).
+//! In reading order: `fault`, the world's parts (`store`, `route53`, `traffic`, `health`), the daemons (`replica`, `call`,
+//! `keeper`), `people`, `pace` (how long everything takes), `gates` (what plans ask), `watch` (what the invariants see), `ending`, and `tally` (figures over many lives).
 
 mod calendar;
 mod call;
 mod ending;
 mod fault;
+mod gates;
+mod health;
 mod keeper;
 mod pace;
 mod people;
@@ -39,6 +41,7 @@ use self::{
     call::{Answer, Call, Then},
     ending::Demand,
     fault::Swarm,
+    health::Health,
     pace::Pace,
     random::Random,
     replica::Replica,
@@ -149,6 +152,7 @@ struct Sim {
     store: Store,
     route53: Route53,
     traffic: Traffic,
+    health: Health,
     replicas: Vec<Replica>,
     mutations: Mutations,
     /// The longest way of a request, there or back.
@@ -161,6 +165,9 @@ struct Sim {
     ttl: u32,
     /// Until then a lease may be held twice, because the database has forgotten one.
     forgetful_until: i64,
+    /// When somebody else last changed a zone, and when a write was last found there.
+    edited_at: i64,
+    confirmed_at: i64,
     demand: Option<Demand>,
     done: bool,
     // What the invariants see.

@@ -96,23 +96,18 @@ fn weigh(
     };
     let scale = Scale::of(gate, data, now);
     numbers.baseline_seconds = scale.usual;
-    let heard: Vec<&Timing> = closed(&data.to, gate.latency.to.period(), gate, now)
-        .filter(|timing| timing.start + gate.latency.to.period() > moved_at)
-        .collect();
+    let heard = closed(&data.to, gate.latency.to.period(), gate, now);
+    let heard = after(heard, |timing| timing.start + gate.latency.to.period() > moved_at);
     if let Some(newest) = heard.last() {
         numbers.latency_seconds = Some(newest.seconds);
         numbers.limit_seconds = scale.limit(newest).or(scale.strict);
     }
     // Against it count all periods since traffic was moved, for it those of the settled step alone.
-    let against = Vote::of(&heard, &scale, numbers.min_samples);
+    let against = Vote::of(heard, &scale, numbers.min_samples);
     numbers.slow_periods = against.slow;
     numbers.periods = against.periods;
-    let settled: Vec<&Timing> = heard
-        .iter()
-        .filter(|timing| standing.settled_at.is_some_and(|settled| timing.start >= settled))
-        .copied()
-        .collect();
-    let proof = Vote::of(&settled, &scale, numbers.min_samples);
+    let settled = |timing: &Timing| standing.settled_at.is_some_and(|settled| timing.start >= settled);
+    let proof = Vote::of(after(heard, settled), &scale, numbers.min_samples);
     numbers.samples = proof.samples;
     if against.complete && 2 * against.slow > against.periods {
         return (Verdict::Fail, "latency", slow(gate, &against, numbers));
@@ -144,7 +139,7 @@ fn weigh(
             ("few_requests", format!("{} of the {needed} requests that a {percentile} takes", proof.samples))
         }
         Some(_) if 3 * proof.over > proof.periods => ("not_proven", slow(gate, &proof, numbers)),
-        Some(_) if !recently(&heard, gate, now) => {
+        Some(_) if !recently(heard, gate, now) => {
             let why = "the `to` side has no datapoint in the newest closed periods".to_owned();
             return (Verdict::Hold, "no_data", why);
         }
@@ -162,21 +157,22 @@ struct Scale<'a> {
     ratio: Option<f64>,
     /// The limit while the `from` side is as usual. `None` is no limit, for lack of anything to compare with.
     strict: Option<f64>,
-    from: Vec<&'a Timing>,
+    /// Closed, oldest first.
+    from: &'a [Timing],
+    to: &'a [Timing],
+    period: SignedDuration,
 }
 
 impl<'a> Scale<'a> {
     fn of(gate: &Latency, data: &'a LatencyData, now: Timestamp) -> Scale<'a> {
         let ceiling = gate.max_latency.map(|span| span.0.as_secs_f64());
         let sides = gate.latency.from.as_ref().zip(data.from.as_ref());
-        let from: Vec<&Timing> = sides.map_or_else(Vec::new, |(source, side)| {
-            let live = |timing: &&Timing| {
-                let served = timing.samples as f64;
-                served >= LIVE_SHARE * (served + samples_in(&data.to, timing.start, source.period()))
-            };
-            closed(side, source.period(), gate, now).filter(live).collect()
+        let (from, period) = sides.map_or((&[][..], SignedDuration::ZERO), |(source, side)| {
+            (closed(side, source.period(), gate, now), source.period())
         });
-        let newest: Vec<&Timing> = from.iter().rev().take(USUAL).copied().collect();
+        let mut scale = Scale { usual: None, ratio: None, strict: None, from, to: &data.to.periods, period };
+        let live = from.iter().rev().filter(|timing| scale.is_live(timing));
+        let newest: Vec<&Timing> = live.take(USUAL).collect();
         let samples = newest.iter().fold(0_u64, |sum, timing| sum.saturating_add(timing.samples));
         let enough = samples >= gate.percentile.samples_needed();
         let usual = enough.then(|| median(newest.iter().map(|timing| timing.seconds))).flatten();
@@ -186,14 +182,25 @@ impl<'a> Scale<'a> {
             (Some(ceiling), Some(compared)) => Some(ceiling.min(compared)),
             (one, other) => one.or(other),
         };
-        Scale { usual, ratio, strict, from }
+        (scale.usual, scale.ratio, scale.strict) = (usual, ratio, strict);
+        scale
+    }
+
+    /// Whether the `from` side carried enough of the traffic in one of its periods.
+    fn is_live(&self, timing: &Timing) -> bool {
+        let end = timing.start + self.period;
+        let to = after(self.to, |other| other.start >= timing.start).iter();
+        let to: f64 = to.take_while(|other| other.start < end).map(|other| other.samples as f64).sum();
+        let served = timing.samples as f64;
+        served >= LIVE_SHARE * (served + to)
     }
 
     /// The limit of one period: when the `from` side is slow in the very period, it rises with it.
     fn limit(&self, timing: &Timing) -> Option<f64> {
         let strict = self.strict?;
-        let near = self.from.iter().rev().find(|from| from.start <= timing.start);
-        let near = near.filter(|from| timing.start.duration_since(from.start) < SignedDuration::from_mins(5));
+        let earlier = &self.from[..self.from.partition_point(|from| from.start <= timing.start)];
+        let is_near = |from: &&Timing| timing.start.duration_since(from.start) < SignedDuration::from_mins(5);
+        let near = earlier.iter().rev().take_while(is_near).find(|from| self.is_live(from));
         let lifted = near.zip(self.ratio).map_or(0.0, |(from, ratio)| from.seconds * ratio);
         Some(strict.max(lifted))
     }
@@ -212,7 +219,7 @@ struct Vote {
 }
 
 impl Vote {
-    fn of(timings: &[&Timing], scale: &Scale<'_>, samples_needed: u64) -> Vote {
+    fn of(timings: &[Timing], scale: &Scale<'_>, samples_needed: u64) -> Vote {
         let mut vote = Vote { periods: 0, samples: 0, slow: 0, over: 0, complete: false };
         for timing in timings.iter().rev().take(VOTES_MAX) {
             vote.periods += 1;
@@ -229,27 +236,21 @@ impl Vote {
 }
 
 /// Periods that are over for long enough to be complete.
-fn closed<'a>(
-    side: &'a Timed,
-    period: SignedDuration,
-    gate: &Latency,
-    now: Timestamp,
-) -> impl Iterator<Item = &'a Timing> {
-    let delay = gate.metric_delay.0;
-    side.periods.iter().filter(move |timing| timing.start + period + delay <= now)
+fn closed<'a>(side: &'a Timed, period: SignedDuration, gate: &Latency, now: Timestamp) -> &'a [Timing] {
+    let open = |timing: &Timing| timing.start + period + gate.metric_delay.0 > now;
+    &side.periods[..side.periods.len() - after(&side.periods, open).len()]
 }
 
-fn samples_in(side: &Timed, start: Timestamp, period: SignedDuration) -> f64 {
-    let inside = side.periods.iter().filter(|timing| timing.start >= start && timing.start < start + period);
-    inside.map(|timing| timing.samples as f64).sum()
+/// From the first period on of which this is so; it is so of all later ones.
+fn after(periods: &[Timing], is: impl Fn(&Timing) -> bool) -> &[Timing] {
+    &periods[periods.partition_point(|timing| !is(timing))..]
 }
 
 /// Metrics that cannot be read now could not be read after the first step either, and a legacy side without data means
 /// that the plan names the wrong metric.
 fn no_usual(gate: &Latency, data: &LatencyData, now: Timestamp) -> Option<Word> {
     let source = gate.latency.from.as_ref()?;
-    let known =
-        data.from.as_ref().is_some_and(|side| closed(side, source.period(), gate, now).next().is_some());
+    let known = data.from.as_ref().is_some_and(|side| !closed(side, source.period(), gate, now).is_empty());
     let sentence = "the `from` side shows no latencies: are its metric and dimensions right, and is the metric \
                     published value by value?";
     (!known).then(|| (Verdict::Hold, "no_data", sentence.to_owned()))
@@ -259,7 +260,7 @@ fn no_usual(gate: &Latency, data: &LatencyData, now: Timestamp) -> Option<Word> 
 fn silent(gate: &Latency, data: &LatencyData, moved_at: Timestamp, now: Timestamp) -> Option<Word> {
     let period = gate.latency.to.period();
     let since = now - gate.metric_delay.0 - period * (SILENT + 1);
-    let spoke = |side: &Timed| side.periods.iter().any(|timing| timing.start >= since);
+    let spoke = |side: &Timed| side.periods.last().is_some_and(|timing| timing.start >= since);
     if moved_at > since || spoke(&data.to) || data.from.as_ref().is_some_and(spoke) {
         return None;
     }
@@ -267,7 +268,7 @@ fn silent(gate: &Latency, data: &LatencyData, moved_at: Timestamp, now: Timestam
     Some((Verdict::Hold, "no_data", sentence))
 }
 
-fn recently(heard: &[&Timing], gate: &Latency, now: Timestamp) -> bool {
+fn recently(heard: &[Timing], gate: &Latency, now: Timestamp) -> bool {
     let since = now - gate.metric_delay.0 - gate.latency.to.period() * (SILENT + 1);
     heard.last().is_some_and(|timing| timing.start >= since)
 }

@@ -15,6 +15,9 @@ use crate::{
 /// A batch that was decided on in time may wait behind another one of the same write.
 const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 
+/// What was seen of another shift longer ago says nothing of it now.
+const LOOKED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
 /// By the clock of the daemon that decided. What was sent in time may land a moment later.
 pub(super) fn i12(world: &World<'_>) -> Result<(), String> {
     for (index, step) in world.steps() {
@@ -23,7 +26,17 @@ pub(super) fn i12(world: &World<'_>) -> Result<(), String> {
             return Err(format!("step {} was intended although {why}", index + 1));
         }
         for after in before.plan.after() {
-            let other = step.commit.others.get(after.shift()).and_then(|other| other.found.as_ref());
+            let looked = step.commit.others.get(after.shift());
+            if let Some(age) = looked.map(|other| step.event.at.duration_since(other.at))
+                && age > LOOKED_WITHIN
+            {
+                let (shift, age) = (after.shift(), age.as_secs());
+                return Err(format!(
+                    "step {} was intended on a look at shift {shift} {age} s ago",
+                    index + 1
+                ));
+            }
+            let other = looked.and_then(|other| other.found.as_ref());
             let far_enough = other.is_some_and(|other| match (&other.phase, after) {
                 (Phase::Completed { .. }, _) => true,
                 (Phase::Running { .. }, After::AtShare(at)) => at.share.percent() <= other.share.percent(),

@@ -1,30 +1,20 @@
-//! What it takes to go up: I6 to I11, and I15.
+//! What it takes to go up: I6, I7, I10, I11, and I15. `evidence` has what gates pass on.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Commit, World, is_person, seconds};
 use crate::{
     batch::members,
     event::Happened,
     fence::{self, Fence},
-    gate::{
-        AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, LatencyData, ProbeData, ProbeOutcome,
-        Verdict,
-    },
-    plan::{Alarms, Errors, Gate, Latency, Question, Step},
+    gate::Verdict,
+    plan::Step,
     shift::{Asked, Cause, Purpose, Shift, ZoneStage},
     weights::share_of,
 };
 
 /// How long a daemon may go on without having heard of a pause: the time for which it trusts its lease.
 const HEARD_WITHIN: SignedDuration = SignedDuration::from_secs(15);
-
-/// Data read longer ago than this say nothing about now.
-const FRESH: SignedDuration = SignedDuration::from_secs(120);
-
-/// The periods that a proof of health is made of, if they have as many times the errors allowed as `ENOUGH` says.
-const NEWEST: usize = 30;
-const ENOUGH: f64 = 10.0;
 
 /// What was sent before somebody paused may land after it; nothing more is sent.
 pub(super) fn i6(world: &World<'_>) -> Result<(), String> {
@@ -63,8 +53,9 @@ pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
         let before = &step.commit.before;
         let waived = matches!(before.asked, Some(Asked::Advance { .. }));
         let enough = |verdict| verdict == Verdict::Pass || (waived && verdict == Verdict::Wait);
-        if step.gates.len() != before.plan.gates.len() || !step.gates.iter().all(|gate| enough(gate.verdict))
-        {
+        let planned = before.plan.gates.iter().map(|gate| (&gate.name, gate.observe_only));
+        let judged = step.gates.iter().map(|gate| (&gate.name, gate.observe_only));
+        if !planned.eq(judged) || !step.gates.iter().all(|gate| gate.observe_only || enough(gate.verdict)) {
             let said: Vec<String> =
                 step.gates.iter().map(|gate| format!("{} {:?}", gate.name, gate.verdict)).collect();
             return Err(format!("step {} was intended on [{}]", index + 1, said.join(", ")));
@@ -111,53 +102,6 @@ pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
-    judged(world, |gate, commit, at| {
-        let (read_at, allowed) = match passed_on(gate, commit)? {
-            Grounds::Errors(errors, data) => (data.fetched_at, FRESH.max(errors.error_rate.to.period() * 2)),
-            Grounds::Alarms(_, data) => (data.fetched_at, FRESH),
-            Grounds::Latencies(asked, data) => (data.fetched_at, FRESH.max(asked.latency.to.period() * 2)),
-            Grounds::Probes(data) => (oldest(data).unwrap_or(Timestamp::MIN), FRESH),
-        };
-        let age = at.duration_since(read_at);
-        if age > allowed {
-            return Err(format!("gate {} passed on data read {:.0} s before", gate.name, seconds(age)));
-        }
-        Ok(())
-    })
-}
-
-pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
-    judged(world, |gate, commit, at| {
-        let (errors, data) = match passed_on(gate, commit)? {
-            Grounds::Errors(errors, data) => (errors, data),
-            Grounds::Alarms(alarms, data) => return quiet(gate, alarms, data, &commit.before, at),
-            Grounds::Latencies(asked, data) => return fast(gate, asked, data, &commit.before, at),
-            Grounds::Probes(data) => return reachable(gate, data, &commit.before),
-        };
-        for side in std::iter::once(&data.to).chain(&data.from) {
-            if let Some(why) = &side.incomplete {
-                return Err(format!("gate {} passed on incomplete data: {why}", gate.name));
-            }
-        }
-        let Some(settled) = commit.before.settled_at else {
-            return Err(format!("gate {} passed before anything had settled", gate.name));
-        };
-        let (requests, _) = proven(errors, &data.to, settled, at, usize::MAX);
-        if requests < errors.min_requests {
-            let wanted = errors.min_requests;
-            return Err(format!("gate {} passed on {requests} of {wanted} requests", gate.name));
-        }
-        // A proof is made of the newest half hour, and of more only where that is too little.
-        let (requests, wrong) = proven(errors, &data.to, settled, at, NEWEST);
-        let limit = errors.max_error_rate.ratio();
-        if requests as f64 * limit >= ENOUGH && wrong as f64 > limit * requests as f64 {
-            return Err(format!("gate {} passed on {wrong} errors in {requests} requests", gate.name));
-        }
-        Ok(())
-    })
 }
 
 pub(super) fn i10(world: &World<'_>) -> Result<(), String> {
@@ -264,146 +208,6 @@ pub(super) fn i15(world: &World<'_>) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Asks of every gate that passed when a shift went on from traffic that it had moved.
-fn judged(
-    world: &World<'_>,
-    ask: impl Fn(&Gate, &Commit, Timestamp) -> Result<(), String>,
-) -> Result<(), String> {
-    for commit in world.commits {
-        let before = &commit.before;
-        let waived = matches!(before.asked, Some(Asked::Advance { .. }));
-        for event in &commit.events {
-            let goes_on = matches!(
-                event.what,
-                Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
-            );
-            // Where nothing flows there is no evidence, as before the first step.
-            let flows = before.landed > crate::Share::ZERO;
-            if goes_on && before.moved_at.is_some() && flows && !waived {
-                for gate in before.plan.gates.iter().filter(|gate| !gate.observe_only) {
-                    ask(gate, commit, event.at)?;
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What a gate asked, and was answered when it passed.
-enum Grounds<'a> {
-    Errors(&'a Errors, &'a GateData),
-    Alarms(&'a Alarms, &'a AlarmData),
-    Latencies(&'a Latency, &'a LatencyData),
-    Probes(&'a ProbeData),
-}
-
-fn passed_on<'a>(gate: &'a Gate, commit: &'a Commit) -> Result<Grounds<'a>, String> {
-    let answer = commit.gates.get(&gate.name);
-    let grounds = match &gate.question {
-        Question::Errors(errors) => answer.and_then(Answer::counts).map(|data| Grounds::Errors(errors, data)),
-        Question::Latency(asked) => {
-            answer.and_then(Answer::latencies).map(|data| Grounds::Latencies(asked, data))
-        }
-        Question::Alarms(alarms) => answer.and_then(Answer::alarms).map(|data| Grounds::Alarms(alarms, data)),
-        Question::Probe(_) => answer.and_then(Answer::probes).map(Grounds::Probes),
-    };
-    grounds.ok_or_else(|| format!("gate {} passed without any data", gate.name))
-}
-
-/// Every alarm was read after the traffic had settled, and was not red; or its red is older than the traffic, and
-/// acknowledged.
-fn quiet(gate: &Gate, asked: &Alarms, data: &AlarmData, before: &Shift, at: Timestamp) -> Result<(), String> {
-    if before.settled_at.is_none_or(|settled| data.fetched_at < settled) {
-        return Err(format!("gate {} passed on alarms read before anything had settled", gate.name));
-    }
-    for name in &asked.alarms.names {
-        let fine = match data.alarms.get(name) {
-            Some(AlarmReading::Found { state: AlarmState::Ok, doubt, .. }) => doubt.is_none(),
-            Some(AlarmReading::Found { state: AlarmState::Alarm, since, .. }) => {
-                let newest = [before.moved_at, before.settled_at, before.resumed_at, before.evidence_from];
-                let old = since.is_some_and(|since| newest.into_iter().flatten().any(|moved| since < moved));
-                old && asked.alarms.acknowledgement(name, at).is_some()
-            }
-            Some(AlarmReading::Found { state: AlarmState::InsufficientData, .. })
-            | Some(AlarmReading::NoSuchAlarm | AlarmReading::Unreadable(_))
-            | None => false,
-        };
-        if !fine {
-            return Err(format!("gate {} passed on alarm {name}: {:?}", gate.name, data.alarms.get(name)));
-        }
-    }
-    Ok(())
-}
-
-/// When the target that was probed the longest ago was last probed. `None` where one never was, or there is none.
-fn oldest(data: &ProbeData) -> Option<Timestamp> {
-    let newest = data.targets.values().map(|reads| reads.last().map(|read| read.at));
-    newest.min().flatten()
-}
-
-/// There were targets, and the newest probe of each was fine, after the traffic had settled.
-fn reachable(gate: &Gate, data: &ProbeData, before: &Shift) -> Result<(), String> {
-    if oldest(data).is_none_or(|at| before.settled_at.is_none_or(|settled| at < settled)) {
-        return Err(format!(
-            "gate {} passed without a probe of every target since it had settled",
-            gate.name
-        ));
-    }
-    for (target, reads) in &data.targets {
-        let newest = reads.last().map(|read| &read.outcome);
-        if !matches!(newest, Some(ProbeOutcome::Fine)) {
-            return Err(format!(
-                "gate {} passed on {} at {}: {newest:?}",
-                gate.name, target.name, target.host
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Everything was read, and the settled step had samples enough, not all of them in periods above the ceiling.
-fn fast(
-    gate: &Gate,
-    asked: &Latency,
-    data: &LatencyData,
-    before: &Shift,
-    at: Timestamp,
-) -> Result<(), String> {
-    for side in std::iter::once(&data.to).chain(&data.from) {
-        if let Some(why) = &side.incomplete {
-            return Err(format!("gate {} passed on incomplete data: {why}", gate.name));
-        }
-    }
-    let Some(settled) = before.settled_at else {
-        return Err(format!("gate {} passed before anything had settled", gate.name));
-    };
-    let closed = asked.latency.to.period() + asked.metric_delay.0;
-    let counted = |start: Timestamp| start >= settled && start + closed <= at;
-    let proof: Vec<_> =
-        data.to.periods.iter().rev().filter(|timing| counted(timing.start)).take(60).collect();
-    let samples: u64 = proof.iter().map(|timing| timing.samples).sum();
-    let needed = asked.percentile.samples_needed();
-    if samples < needed {
-        return Err(format!("gate {} passed on {samples} of {needed} requests", gate.name));
-    }
-    let ceiling = asked.max_latency.map_or(f64::INFINITY, |span| span.0.as_secs_f64());
-    if asked.latency.from.is_none() && proof.iter().all(|timing| timing.seconds > ceiling) {
-        return Err(format!("gate {} passed though every period was above {ceiling} s", gate.name));
-    }
-    Ok(())
-}
-
-/// Requests and errors in the periods that count as evidence: begun after it settled, and over for long enough.
-fn proven(gate: &Errors, side: &Fetched, settled: Timestamp, at: Timestamp, newest: usize) -> (u64, u64) {
-    let period = gate.error_rate.to.period();
-    let counted = |start: Timestamp| start >= settled && start + period + gate.metric_delay.0 <= at;
-    let counted = side.periods.newest_first().filter(|p| counted(p.start)).take(newest);
-    counted.fold((0, 0), |(requests, errors), p| {
-        let wrong = p.errors.unwrap_or(0);
-        (requests + p.requests.unwrap_or(0).max(wrong), errors + wrong)
-    })
 }
 
 fn settled_late_enough(commit: &Commit) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! Who wrote, what is remembered of it, and whether it ends: I13, I14, I17 to I20.
 
-use super::World;
+use super::{World, evidence::failed_for_a_reason};
 use crate::{
     event::{Happened, Hash, seal},
     shift::{Purpose, ZoneStage},
@@ -78,6 +78,7 @@ pub(super) fn i17(world: &World<'_>) -> Result<(), String> {
 }
 
 pub(super) fn i18(world: &World<'_>) -> Result<(), String> {
+    failed_for_a_reason(world)?;
     for landed in world.landed {
         let Some(intended) = landed.intent.as_ref().and_then(|intent| intent.intended()) else {
             return Err(format!("write {} landed, and nobody had intended it", landed.generation));

@@ -12,21 +12,20 @@ use crossfade_core::{
     shift::Shift,
 };
 use crossfade_ports::{Clock, Probes};
-
-use crate::slot::Slot;
+use jiff::Timestamp;
 
 #[derive(Default)]
 pub(crate) struct KeptProbes(Mutex<BTreeMap<ProbeTarget, Vec<ProbeRead>>>);
 
 impl KeptProbes {
-    /// Puts what is known into the slot's observation.
-    pub(super) fn fill(&self, slot: &mut Slot) {
-        for gate in &slot.shift.plan.gates {
+    /// Puts what is known into what was seen.
+    pub(crate) fn fill(&self, shift: &Shift, seen: &mut Observation) {
+        for gate in &shift.plan.gates {
             let Some(asked) = gate.probe() else { continue };
-            match self.answer(asked, &slot.shift, &slot.seen) {
-                Some(data) => drop(slot.seen.gates.insert(gate.name.clone(), Answer::Probes(data))),
+            match self.answer(asked, shift, seen) {
+                Some(data) => drop(seen.gates.insert(gate.name.clone(), Answer::Probes(data))),
                 // What was said of other targets says nothing of those that are there now.
-                None => drop(slot.seen.gates.remove(&gate.name)),
+                None => drop(seen.gates.remove(&gate.name)),
             }
         }
     }
@@ -43,11 +42,22 @@ impl KeptProbes {
 
     /// Probes what is wanted, and forgets what no longer is.
     pub(crate) async fn probe(&self, wanted: BTreeSet<ProbeTarget>, probes: &dyn Probes, clock: &dyn Clock) {
-        self.kept().retain(|target, _| wanted.contains(target));
-        let wanted: Vec<ProbeTarget> = wanted.into_iter().collect();
+        let targets: Vec<ProbeTarget> = wanted.iter().cloned().collect();
         // An answer is as old as its question.
         let at = clock.now();
-        for (target, outcome) in probes.probe(&wanted).await {
+        let outcomes = probes.probe(&targets).await;
+        self.put(&wanted, at, outcomes);
+    }
+
+    /// Keeps what came of a round of probes that began then, and of the rounds before only what is still wanted.
+    pub(crate) fn put(
+        &self,
+        wanted: &BTreeSet<ProbeTarget>,
+        at: Timestamp,
+        outcomes: impl IntoIterator<Item = (ProbeTarget, ProbeOutcome)>,
+    ) {
+        self.kept().retain(|target, _| wanted.contains(target));
+        for (target, outcome) in outcomes {
             self.keep(target, ProbeRead { at, outcome });
         }
     }

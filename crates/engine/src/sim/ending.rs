@@ -19,6 +19,9 @@ const REVERTED_WITHIN: i64 = 15 * MINUTE;
 /// Whoever looks after a shift lets it go on by itself for so long, and for its plan's hold times twice.
 const PATIENCE: i64 = 400 * MINUTE;
 
+/// What a write was confirmed on was read no longer before.
+const READ_WITHIN: i64 = 30_000;
+
 /// As often as that may run out before a healthy shift is completed.
 const TURNS: i64 = 15;
 
@@ -38,6 +41,7 @@ impl Sim {
         self.swarm.on = false;
         self.store.down_until = self.store.down_until.min(now);
         self.traffic.heal(now);
+        self.health.heal(now);
         self.route53.heal(now);
         for r in 0..self.replicas.len() {
             self.replicas[r].offset = 0;
@@ -99,7 +103,8 @@ impl Sim {
                     && shift.write.is_none()
                     && shift.holds_records()
                 {
-                    self.at_rest = true;
+                    // What others did to the zone since is not looked at any more.
+                    self.at_rest = self.edited_at + READ_WITHIN < self.confirmed_at;
                     self.tally.completions_demanded += 1;
                     self.done = true;
                     self.at(self.now, Due::Trouble);

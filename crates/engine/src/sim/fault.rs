@@ -28,6 +28,19 @@ pub enum Fault {
     MetricsMissing,
     MetricsLate,
     MetricsRestated,
+    /// An alarm goes red.
+    AlarmRed,
+    AlarmsUnreadable,
+    /// Somebody deletes an alarm, and makes it again later.
+    AlarmDeleted,
+    /// CloudWatch says what state an alarm has, and that it has not seen all there is.
+    AlarmDoubted,
+    /// An endpoint of the `to` side does not answer as it should.
+    ProbeFails,
+    /// The prober has no way to the endpoints.
+    ProbeUnjudged,
+    /// The `to` side answers slowly, or both do.
+    SlowRelease,
     /// The `to` side answers with errors.
     BadRelease,
     /// The `to` side fails its health checks, and is answered with no more.
@@ -48,7 +61,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 27] = [
+    pub const ALL: [Fault; 34] = [
         Fault::Crash,
         Fault::Standstill,
         Fault::ClockJump,
@@ -63,6 +76,13 @@ impl Fault {
         Fault::MetricsMissing,
         Fault::MetricsLate,
         Fault::MetricsRestated,
+        Fault::AlarmRed,
+        Fault::AlarmsUnreadable,
+        Fault::AlarmDeleted,
+        Fault::AlarmDoubted,
+        Fault::ProbeFails,
+        Fault::ProbeUnjudged,
+        Fault::SlowRelease,
         Fault::BadRelease,
         Fault::SickTarget,
         Fault::StaleResolvers,

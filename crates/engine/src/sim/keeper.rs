@@ -5,17 +5,22 @@
 //! which the lease is trusted, so those that answer at once are made up for in [`Sim::renew_quietly`] when the next
 //! event comes, instead of being events. Slow ones, and all while anything is wrong, are events.
 
+use std::collections::BTreeSet;
+
 use crossfade_core::{
-    gate::{Answer, GateData, ProbeData},
+    gate::{Answer, GateData, LatencyData, Timed, Timing},
+    plan::{Percentile, Question},
     shift::Shift,
 };
 
 use super::{
     Call, Due, Sim,
-    replica::{Evidence, Holding, SOON, Slot},
+    replica::{Evidence, Holding, SOON, Slot, Timings},
     stamp,
     store::{Lease, Refusal, TTL_MS},
+    traffic::Traffic,
 };
+use crate::evidence::{remembers_long, want_probes};
 
 const RENEW_EVERY: i64 = 5_000;
 /// How long a lease is trusted, from the start of the attempt that was answered.
@@ -29,6 +34,8 @@ const QUICK: i64 = 100;
 const EVIDENCE: i64 = 24 * 3_600_000;
 const DROPPED: i64 = 12 * 3_600_000;
 const USUAL: i64 = 64 * 60_000;
+/// Of gates that remember longer.
+const LONG: i64 = 14 * 24 * 3_600_000;
 const READ_AGAIN: i64 = 15 * 60_000;
 
 impl Sim {
@@ -283,7 +290,8 @@ impl Sim {
         let clock = stamp(now + replica.offset);
         replica.metrics_read_at = now;
         let life = replica.life;
-        let oldest = (now - EVIDENCE).div_euclid(DROPPED) * DROPPED;
+        let reach = if shift.plan.gates.iter().any(remembers_long) { LONG } else { EVIDENCE };
+        let oldest = (now - reach).div_euclid(DROPPED) * DROPPED;
         let moved = shift.moved_at.map_or(now, |moved| moved.as_millisecond().max(oldest));
         let from = (moved - USUAL).div_euclid(60_000) * 60_000;
         let kept = &mut replica.evidence;
@@ -302,14 +310,36 @@ impl Sim {
         }
         kept.to.incomplete.clone_from(&incomplete);
         kept.legacy.incomplete = incomplete;
+        if shift.plan.gates.iter().any(|gate| matches!(gate.question, Question::Latency(_))) {
+            time(&mut kept.timings, &mut self.traffic, now, since, from);
+        } else {
+            kept.timings = None;
+        }
+        let mut targets = BTreeSet::new();
+        want_probes(&mut targets, &shift, &slot.seen);
+        let health = &self.health;
+        let outcomes = targets.iter().map(|target| (target.clone(), health.probe(target, now)));
+        kept.probes.put(&targets, clock, outcomes);
         for gate in &shift.plan.gates {
-            if let Some(asked) = gate.probe() {
-                let fine = ProbeData::all_fine(asked, &shift.plan, clock);
-                slot.seen.gates.insert(gate.name.clone(), Answer::Probes(fine));
-            }
-            let Some(errors) = gate.errors() else { continue };
-            let from = errors.error_rate.from.is_some().then(|| kept.legacy.clone());
-            let data = Answer::Counts(GateData { fetched_at: clock, to: kept.to.clone(), from });
+            let data = match &gate.question {
+                Question::Errors(errors) => {
+                    let from = errors.error_rate.from.is_some().then(|| kept.legacy.clone());
+                    Answer::Counts(GateData { fetched_at: clock, to: kept.to.clone(), from })
+                }
+                Question::Latency(asked) => {
+                    let Some(timings) = &kept.timings else { continue };
+                    let incomplete = &kept.to.incomplete;
+                    let to = timed(&timings.to, asked.percentile, incomplete);
+                    let from = asked.latency.from.as_ref();
+                    let from = from.map(|_| timed(&timings.legacy, asked.percentile, incomplete));
+                    Answer::Latencies(LatencyData { fetched_at: clock, to, from })
+                }
+                Question::Alarms(asked) => {
+                    Answer::Alarms(health.alarms(asked, clock, now, self.traffic.serves(now)))
+                }
+                // Filled in when it is decided.
+                Question::Probe(_) => continue,
+            };
             match slot.seen.gates.get_mut(&gate.name) {
                 Some(known) => *known = data,
                 None => drop(slot.seen.gates.insert(gate.name.clone(), data)),
@@ -325,4 +355,26 @@ impl Sim {
 /// Whether the store has another state than this one.
 fn is_newer(kept: &Shift, stored: &Shift, by_version_only: bool) -> bool {
     if by_version_only { kept.version != stored.version } else { kept.head != stored.head }
+}
+
+/// Reads latencies again as far back as counts, or all of them where they were not asked for before.
+fn time(kept: &mut Option<Timings>, traffic: &mut Traffic, now: i64, since: i64, from: i64) {
+    let since = if kept.as_ref().is_some_and(|kept| kept.from <= from) { since } else { from };
+    let (to, legacy) = traffic.read_latencies(now, since);
+    let kept = kept.get_or_insert_with(|| Timings { from, to: Vec::new(), legacy: Vec::new() });
+    for (known, newest) in [(&mut kept.to, to), (&mut kept.legacy, legacy)] {
+        known.truncate(known.partition_point(|timing| timing.start < stamp(since)));
+        known.extend(newest);
+        if kept.from != from {
+            known.drain(..known.partition_point(|timing| timing.start < stamp(from)));
+        }
+    }
+    kept.from = from;
+}
+
+/// A percentile of which the medians tell: latencies are spread alike, whatever they are.
+fn timed(medians: &[Timing], percentile: Percentile, incomplete: &Option<String>) -> Timed {
+    let times = 1.0 / (2.0 * (1.0 - percentile.ratio())).powf(0.25);
+    let periods = medians.iter().map(|timing| Timing { seconds: timing.seconds * times, ..*timing });
+    Timed { periods: periods.collect(), incomplete: incomplete.clone() }
 }

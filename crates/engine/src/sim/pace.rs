@@ -3,7 +3,8 @@
 //! Half of all lives last hours, with steps of minutes, so that faults and people meet the shift everywhere; the others
 //! last days or weeks, as cutovers do, with long holds in which only metrics and zones are read.
 //!
-//! Plans are drawn here. What a plan can say and these do not, such as alarms, belongs into [`Pace::plan`]: one `let` for each key, drawn from the seed, empty in most lives.
+//! Plans are drawn here. What a plan can say and these do not belongs into [`Pace::plan`]: one `let` for each key, drawn from
+//! the seed, empty in most lives. `gates` has what they ask.
 
 use crossfade_core::{
     RecordName, ZoneId,
@@ -11,7 +12,7 @@ use crossfade_core::{
     shift::{Phase, Shift},
 };
 
-use super::{calendar, random::Random};
+use super::{calendar, gates, health::Health, random::Random};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -86,6 +87,7 @@ impl Pace {
     pub(crate) fn plan(
         self,
         random: &mut Random,
+        health: &Health,
         number: u32,
         names: &[(ZoneId, RecordName, Vec<String>)],
         ttl: u32,
@@ -107,12 +109,6 @@ impl Pace {
         let hold = random.pick(holds).unwrap_or(10);
         let bake = random.pick(bakes).unwrap_or(20);
         let to = if clouds > 1 { "cloud: 2, cloud-b: 1" } else { "cloud: 1" };
-        let on_fail = random.pick(&["revert", "revert", "step_back", "pause"]).unwrap_or("revert");
-        let from = if random.chance(0.5) {
-            "\n      from: { preset: alb, load_balancer: app/legacy/1 }"
-        } else {
-            ""
-        };
         let records: Vec<String> = names
             .iter()
             .map(|(zone, name, types)| {
@@ -120,6 +116,7 @@ impl Pace {
             })
             .collect();
         let schedule = calendar::schedule(random, now);
+        let gates = gates::gates(random, self, health, now);
         let margin = random.pick(&[0, 10, 30]).unwrap_or(30).min(ttl);
         format!(
             "name: www-{number}
@@ -130,12 +127,7 @@ to: {{ {to} }}
 ramp: {{ steps: [{}], hold: {hold}m, bake: {bake}m }}
 settle_margin: {margin}s
 {schedule}gates:
-  - name: errors
-    error_rate:
-      to: {{ preset: alb, load_balancer: app/cloud/1 }}{from}
-    min_requests: 20
-    on_fail: {on_fail}
-",
+{gates}",
             records.join("\n"),
             steps.join(", "),
         )

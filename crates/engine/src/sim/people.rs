@@ -96,15 +96,19 @@ impl Sim {
         let before = self.store.shift.clone();
         let text = self.pace.plan(
             &mut self.random,
+            &self.health,
             self.plans,
             &world::records(&before),
             self.ttl,
             before.plan.to.len(),
             self.now,
         );
-        let Ok(plan) = parse(&text, Format::Yaml) else {
-            self.defect = Some("the plan of the simulation is refused".to_owned());
-            return false;
+        let plan = match parse(&text, Format::Yaml) {
+            Ok(plan) => plan,
+            Err(mistakes) => {
+                self.defect = Some(format!("the plan of the simulation is refused: {mistakes}"));
+                return false;
+            }
         };
         let actor = Actor("a-person".to_owned());
         let revised =
@@ -134,10 +138,11 @@ impl Sim {
         self.clear_zone(false);
         let names = world::records(&self.store.shift);
         let clouds = self.store.shift.plan.to.len();
-        let text = self.pace.plan(&mut self.random, self.plans, &names, self.ttl, clouds, self.now);
+        let text =
+            self.pace.plan(&mut self.random, &self.health, self.plans, &names, self.ttl, clouds, self.now);
         let Some((shift, events)) = world::create(&text, &self.store.shift.groups.clone(), stamp(self.now))
         else {
-            self.defect = Some("the plan of the simulation is refused".to_owned());
+            self.defect = Some(format!("the plan of the simulation is refused: {text}"));
             return;
         };
         self.note(|| format!("a person: apply {}", shift.name));

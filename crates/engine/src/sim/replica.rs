@@ -14,12 +14,13 @@ use crossfade_core::{
     decide::{Decision, Effect, Memory, Observation, Rules, decide_again},
     event::{Actor, Event, Happened},
     fence::Fence,
-    gate::Fetched,
+    gate::{Fetched, Timing},
     shift::{Phase, Purpose, Shift},
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, Due, Sim, Then, stamp};
+use crate::evidence::KeptProbes;
 
 pub(crate) const SOON: i64 = 1_000;
 const READ_BACK_EVERY: i64 = 60_000;
@@ -73,6 +74,16 @@ pub(crate) struct Evidence {
     pub(crate) complete_at: Option<i64>,
     pub(crate) to: Fetched,
     pub(crate) legacy: Fetched,
+    /// Where a plan asks for them.
+    pub(crate) timings: Option<Timings>,
+    pub(crate) probes: KeptProbes,
+}
+
+/// Both sides' median latencies, from a time on.
+pub(crate) struct Timings {
+    pub(crate) from: i64,
+    pub(crate) to: Vec<Timing>,
+    pub(crate) legacy: Vec<Timing>,
 }
 
 pub(crate) struct Slot {
@@ -178,6 +189,8 @@ impl Sim {
         if slot.passes > PASSES_MAX {
             return self.sleep(r, now + SOON);
         }
+        // Its targets are what the zones have, which may have been read since.
+        replica.evidence.probes.fill(&slot.shift, &mut slot.seen);
         let rules = Rules { owner, epoch: holding.epoch, propagation: SignedDuration::from_secs(60) };
         let Decision { happened, effects, wake, report: _ } =
             decide_again(&slot.shift, &slot.seen, &rules, clock, &mut slot.memory);
@@ -351,7 +364,8 @@ pub(crate) fn is_going_down(shift: &Shift) -> bool {
 }
 
 fn is_watched(shift: &Shift) -> bool {
-    shift.next_step().is_some() && shift.has_written() && shift.write.is_none()
+    let matters = || shift.has_written() || shift.plan.gates.iter().any(|gate| gate.probe().is_some());
+    shift.next_step().is_some() && shift.write.is_none() && matters()
 }
 
 fn is_urgent(shift: &Shift) -> bool {

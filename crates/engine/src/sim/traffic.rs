@@ -6,15 +6,15 @@
 
 use std::collections::VecDeque;
 
-use crossfade_core::gate::Period;
+use crossfade_core::gate::{Period, Timing};
 
 use super::{random::mix, stamp};
 
 const MINUTE: i64 = 60_000;
 const RESOLVERS: usize = 24;
 
-/// Kept no longer than any read goes back.
-const KEPT: usize = 38 * 60;
+/// Kept no longer than any read goes back: that of a shift's budget.
+const KEPT: usize = (15 * 24 + 2) * 60;
 
 pub(crate) struct Traffic {
     seed: u64,
@@ -26,6 +26,10 @@ pub(crate) struct Traffic {
     lags: [i64; RESOLVERS],
     pub(crate) bad_until: i64,
     pub(crate) bad_ratio: f64,
+    pub(crate) slow_until: i64,
+    /// So many times as slow as usual, on the `to` side or on both.
+    pub(crate) slower: f64,
+    pub(crate) both_slow: bool,
     pub(crate) sick_until: i64,
     pub(crate) stale_until: i64,
     pub(crate) error_until: i64,
@@ -40,6 +44,8 @@ struct Minute {
     start: i64,
     to: (u64, u64),
     from: (u64, u64),
+    /// The median latency of each, in seconds.
+    seconds: (f64, f64),
     visible_at: i64,
     /// Half of it is only published later.
     whole_at: i64,
@@ -56,6 +62,9 @@ impl Traffic {
             lags: std::array::from_fn(lag),
             bad_until: 0,
             bad_ratio: 0.0,
+            slow_until: 0,
+            slower: 1.0,
+            both_slow: false,
             sick_until: 0,
             stale_until: 0,
             error_until: 0,
@@ -77,6 +86,7 @@ impl Traffic {
         self.run_to(now);
         for until in [
             &mut self.bad_until,
+            &mut self.slow_until,
             &mut self.sick_until,
             &mut self.stale_until,
             &mut self.error_until,
@@ -112,6 +122,28 @@ impl Traffic {
         (side(|minute| minute.to), side(|minute| minute.from), why)
     }
 
+    /// What CloudWatch answers now of both sides' median latencies.
+    pub(crate) fn read_latencies(&mut self, now: i64, since: i64) -> (Vec<Timing>, Vec<Timing>) {
+        self.run_to(now);
+        let from = self.minutes.partition_point(|minute| minute.start < since);
+        let side = |pick: fn(&Minute) -> (u64, f64)| {
+            let seen = self.minutes.range(from..).filter(|minute| minute.visible_at <= now);
+            let timings = seen.filter_map(|minute| {
+                let (requests, seconds) = pick(minute);
+                let samples = if now < minute.whole_at { requests / 2 } else { requests };
+                (samples > 0).then(|| Timing { start: stamp(minute.start), seconds, samples })
+            });
+            timings.collect()
+        };
+        (side(|minute| (minute.to.0, minute.seconds.0)), side(|minute| (minute.from.0, minute.seconds.1)))
+    }
+
+    /// Whether requests came to the `to` side lately.
+    pub(crate) fn serves(&self, now: i64) -> bool {
+        let at = now - 3 * MINUTE;
+        at >= self.sick_until && self.share(at) > 0.0
+    }
+
     /// Lets every minute that is over happen.
     fn run_to(&mut self, now: i64) {
         let this = now.div_euclid(MINUTE) * MINUTE;
@@ -144,11 +176,14 @@ impl Traffic {
         let delay =
             if start < self.late_until { 4 * MINUTE } else { 30_000 + (noise % 40_000).cast_signed() };
         let missing = start < self.missing_until && noise.is_multiple_of(3);
+        let slower = if start < self.slow_until { self.slower } else { 1.0 };
+        let usual = 0.2 * (0.8 + 0.4 * (mix(noise ^ 3) % 1_000) as f64 / 1_000.0);
         let restated = if start < self.restated_until { 3 * MINUTE } else { 0 };
         Minute {
             start,
             to: count(to, ratio, 1),
             from: count(from, self.error_ratio, 2),
+            seconds: (usual * slower, if self.both_slow { usual * slower } else { usual }),
             visible_at: if missing { i64::MAX } else { end + delay },
             whole_at: end + delay + restated,
         }

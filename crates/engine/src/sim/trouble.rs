@@ -1,10 +1,13 @@
 //! Faults that come by themselves, and where they met the shift.
 
-use crossfade_core::{RecordName, Routing, Weight, batch::members, fence::Fence, shift::Shift};
+use crossfade_core::{
+    RecordName, Routing, Weight, batch::members, fence::Fence, plan::Question, shift::Shift,
+};
 
 use super::{
     Due, Sim,
     fault::{Fault, place},
+    health::Span,
     stamp,
 };
 
@@ -57,19 +60,49 @@ impl Sim {
                 if !self.foreign(fault) {
                     return;
                 }
+                self.edited_at = now;
                 self.follow(now + 10_000);
             }
             Fault::MetricsError => self.traffic.error_until = now + long,
             Fault::MetricsMissing => self.traffic.missing_until = now + long,
             Fault::MetricsLate => self.traffic.late_until = now + long,
             Fault::MetricsRestated => self.traffic.restated_until = now + long,
+            Fault::AlarmRed if self.asks(is_of_alarms) => {
+                let red = Span { from: now, until: now + long };
+                if self.random.chance(0.6) {
+                    self.health.red = red;
+                } else {
+                    self.health.red_elsewhere = red;
+                }
+            }
+            Fault::AlarmsUnreadable if self.asks(is_of_alarms) => self.health.unreadable_until = now + long,
+            Fault::AlarmDeleted if self.asks(is_of_alarms) => self.health.deleted_until = now + long,
+            Fault::AlarmDoubted if self.asks(is_of_alarms) => self.health.doubted_until = now + long,
+            Fault::ProbeFails if self.asks(is_of_probes) => {
+                self.health.down = self.random.pick(&[None, Some('5'), Some('7')]).flatten();
+                self.health.down_until = now + long;
+            }
+            Fault::ProbeUnjudged if self.asks(is_of_probes) => self.health.no_route_until = now + long,
+            Fault::SlowRelease if self.asks(is_of_latency) => {
+                self.traffic.slow_until = now + long;
+                self.traffic.slower = 1.5 + 10.0 * self.random.unit() * self.random.unit();
+                self.traffic.both_slow = self.random.chance(0.25);
+            }
             Fault::BadRelease => {
                 self.traffic.bad_until = now + long;
                 self.traffic.bad_ratio = 0.005 + 0.4 * self.random.unit() * self.random.unit();
             }
             Fault::SickTarget => self.traffic.sick_until = now + long,
             Fault::StaleResolvers => self.traffic.stale_until = now + 4 * long,
-            Fault::ReadFails
+            // Where nobody asks, nothing is amiss.
+            Fault::AlarmRed
+            | Fault::AlarmsUnreadable
+            | Fault::AlarmDeleted
+            | Fault::AlarmDoubted
+            | Fault::ProbeFails
+            | Fault::ProbeUnjudged
+            | Fault::SlowRelease
+            | Fault::ReadFails
             | Fault::CommitUnanswered
             | Fault::Throttled
             | Fault::Busy
@@ -82,6 +115,11 @@ impl Sim {
             | Fault::ChangeForgotten => return,
         }
         self.strike(fault);
+    }
+
+    /// Whether a gate of the plan asks so.
+    fn asks(&self, how: fn(&Question) -> bool) -> bool {
+        self.store.shift.plan.gates.iter().any(|gate| how(&gate.question))
     }
 
     fn all_renew_loudly(&mut self) {
@@ -178,4 +216,16 @@ fn share(shift: &Shift, zones: &super::Zones) -> f64 {
     weights
         .and_then(|weights| crossfade_core::weights::share_of(&weights, &shift.plan.to))
         .map_or(0.0, |share| share.percent() / 100.0)
+}
+
+fn is_of_alarms(question: &Question) -> bool {
+    matches!(question, Question::Alarms(_))
+}
+
+fn is_of_probes(question: &Question) -> bool {
+    matches!(question, Question::Probe(_))
+}
+
+fn is_of_latency(question: &Question) -> bool {
+    matches!(question, Question::Latency(_))
 }

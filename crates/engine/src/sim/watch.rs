@@ -27,7 +27,10 @@ impl Sim {
         let goes_on = |event: &Event| {
             matches!(
                 event.what,
-                Happened::Intended { .. } | Happened::Completed {} | Happened::Confirmed { .. }
+                Happened::Intended { .. }
+                    | Happened::Completed {}
+                    | Happened::Confirmed { .. }
+                    | Happened::GateFailed { .. }
             )
         };
         let seen = by.filter(|_| events.iter().any(goes_on)).and_then(|r| self.replicas[r].slot.as_ref());
@@ -39,6 +42,9 @@ impl Sim {
                 *self.tally.events.entry(kind.clone()).or_default() += 1;
                 self.note(|| format!("{} of {}: {}", kind, event.actor.0, abridged(&data)));
             }
+        }
+        if events.iter().any(|event| matches!(event.what, Happened::Confirmed { .. })) {
+            self.confirmed_at = self.now;
         }
         if !saved {
             self.tally.unsaved += 1;

@@ -11,7 +11,7 @@ use crossfade_core::{
 use jiff::Timestamp;
 
 use super::{
-    Due, Options, Pace, Sim, Swarm, calendar,
+    Due, Health, Options, Pace, Sim, Swarm, calendar,
     random::{Random, mix},
     route53::{Route53, member},
     store::Store,
@@ -30,7 +30,8 @@ impl Sim {
         let (zones, groups) = zones(&mut random, ttl, clouds);
         let names: Vec<(ZoneId, RecordName, Vec<String>)> = entries(&groups);
         let beginning = calendar::beginning(&mut random);
-        let text = pace.plan(&mut random, 1, &names, ttl, clouds, beginning);
+        let health = Health::new(&mut random, beginning);
+        let text = pace.plan(&mut random, &health, 1, &names, ttl, clouds, beginning);
         let (shift, events) = create(&text, &groups, super::stamp(beginning))?;
         let count = options.replicas.unwrap_or_else(|| random.pick(&[1, 1, 2, 2, 3]).unwrap_or(1)).max(1);
         let neighbour = random.next();
@@ -51,6 +52,7 @@ impl Sim {
             store: Store::new(shift, events),
             route53,
             traffic,
+            health,
             replicas: (0..count).map(|_| super::Replica::default()).collect(),
             mutations: options.mutations,
             slowest,
@@ -60,6 +62,8 @@ impl Sim {
             neighbour,
             ttl,
             forgetful_until: 0,
+            edited_at: 0,
+            confirmed_at: 0,
             demand: None,
             done: false,
             commits: Vec::new(),
