@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::cloudwatch::{Dimensions, MetricKey, Query, Statistic};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, MetricShape};
 use crate::example::{ExampleOptions, example_world_with};
 use crate::world::World;
 use crate::{Options, Record};
@@ -28,9 +28,21 @@ fn share(world: &World, endpoint: &str) -> f64 {
 }
 
 fn series(world: &World, namespace: &str, metric: &str, dimension: (&str, &str)) -> Vec<(i64, f64)> {
-    let dimensions = Dimensions::from([(dimension.0.to_owned(), dimension.1.to_owned())]);
+    read(world, namespace, metric, &[dimension], 1, Statistic::Sum)
+}
+
+fn read(
+    world: &World,
+    namespace: &str,
+    metric: &str,
+    dimensions: &[(&str, &str)],
+    period: i64,
+    statistic: Statistic,
+) -> Vec<(i64, f64)> {
+    let dimensions: Dimensions =
+        dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let key = MetricKey { namespace: namespace.to_owned(), name: metric.to_owned(), dimensions };
-    let query = Query { key, period: 1, statistic: Statistic::Sum };
+    let query = Query { key, period, statistic };
     let state = world.lock();
     state.metrics.read(&query, 0.0, 1e12, 1e12, Duration::ZERO)
 }
@@ -146,6 +158,69 @@ async fn a_load_balancer_publishes_as_alb_does() {
     pass(&world, 10).await;
     assert_eq!(metric("RequestCount"), after, "refused requests never reached a target");
     assert!(metric("HTTPCode_ELB_5XX_Count") > 1_500.0);
+}
+
+/// Every request of `www.example.com` goes to one endpoint of this shape, and a quarter of them fail.
+async fn published(shape: MetricShape) -> World {
+    let world = world();
+    let zone = world.create_zone("example.com");
+    world.put_record(&zone, Record::simple("www.example.com", "A", 5, ["192.0.2.10"]));
+    world.add_endpoint(Endpoint { metrics: shape, error_rate: 0.25, ..Endpoint::new("it", ["192.0.2.10"]) });
+    world.start_traffic(Traffic { name: "www.example.com".to_owned(), ..Traffic::default() });
+    pass(&world, 60).await;
+    world
+}
+
+/// Of the datapoints of a minute, the one with the most seconds in it.
+fn fullest(points: &[(i64, f64)]) -> f64 {
+    points.iter().map(|(_, value)| *value).fold(0.0, f64::max)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classic_load_balancer_publishes_under_its_own_names() {
+    let world = published(MetricShape::ClassicLoadBalancer { load_balancer: "lb".to_owned() }).await;
+    let metric = |name: &str| total(&series(&world, "AWS/ELB", name, ("LoadBalancerName", "lb")));
+    let rate = metric("HTTPCode_Backend_5XX") / metric("RequestCount");
+    assert!((0.2..0.3).contains(&rate), "{rate}");
+    assert_eq!(metric("HTTPCode_ELB_5XX"), 0.0);
+    world.set_endpoint_state("it", EndpointState::Refusing);
+    pass(&world, 3).await;
+    let before = metric("RequestCount");
+    pass(&world, 10).await;
+    assert_eq!(metric("RequestCount"), before);
+    assert!(metric("HTTPCode_ELB_5XX") > 1_500.0);
+}
+
+/// A rate in percent, weighted by requests: the average of a minute is the minute's rate.
+#[tokio::test(start_paused = true)]
+async fn a_distribution_publishes_percentages() {
+    let world = published(MetricShape::Distribution { id: "E2Q".to_owned() }).await;
+    let dimensions = [("DistributionId", "E2Q"), ("Region", "Global")];
+    let metric = |name: &str, statistic| read(&world, "AWS/CloudFront", name, &dimensions, 3_600, statistic);
+    let requests = total(&metric("Requests", Statistic::Sum));
+    assert!(requests > 9_000.0, "{requests}");
+    let rate = fullest(&metric("5xxErrorRate", Statistic::Average));
+    assert!((20.0..30.0).contains(&rate), "{rate}");
+    world.set_error_rate("it", 0.0);
+    pass(&world, 10).await;
+    let seconds = read(&world, "AWS/CloudFront", "5xxErrorRate", &dimensions, 1, Statistic::Average);
+    assert_eq!(seconds.last().map(|(_, rate)| *rate), Some(0.0), "zeros are published");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_http_api_publishes_a_zero_or_a_one_for_each_request() {
+    let world = published(MetricShape::HttpApi { id: "abc".to_owned() }).await;
+    let metric = |name: &str, statistic| {
+        total(&read(&world, "AWS/ApiGateway", name, &[("ApiId", "abc")], 3_600, statistic))
+    };
+    let requests = metric("Count", Statistic::SampleCount);
+    assert!(requests > 9_000.0, "{requests}");
+    assert_eq!(metric("5xx", Statistic::SampleCount), requests);
+    let rate = metric("5xx", Statistic::Sum) / requests;
+    assert!((0.2..0.3).contains(&rate), "{rate}");
+    let latency =
+        fullest(&read(&world, "AWS/ApiGateway", "Latency", &[("ApiId", "abc")], 3_600, Statistic::Average));
+    assert!((25.0..150.0).contains(&latency), "milliseconds, 50 of them typically: {latency}");
 }
 
 #[tokio::test(start_paused = true)]
