@@ -9,6 +9,7 @@ mod civil;
 mod tests;
 
 use jiff::{Timestamp, ToSpan, civil::Date};
+use serde::{Deserialize, Serialize};
 
 use crate::plan::{Day, Edge, Freeze, Plan, Schedule, Window, Zone};
 
@@ -19,6 +20,16 @@ pub struct Closed {
     pub code: &'static str,
     /// The first instant at which it is open. `None` when there is none.
     pub until: Option<Timestamp>,
+    pub sentence: String,
+}
+
+/// A time in which the shift may go up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    pub opens: Timestamp,
+    /// Absent where it stays open for as far as is looked ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Timestamp>,
     pub sentence: String,
 }
 
@@ -42,6 +53,47 @@ pub fn closed(plan: &Plan, now: Timestamp) -> Option<Closed> {
 /// The first instant, from this one on, at which the shift may go up. `None` when there is none.
 pub fn opens(plan: &Plan, from: Timestamp) -> Option<Timestamp> {
     plan.schedule.as_ref().map_or(Some(from), |schedule| first_open(schedule, from))
+}
+
+/// The next times in which the shift may go up, at most so many, from this instant on. `None` without a calendar.
+pub fn openings(plan: &Plan, from: Timestamp, most: usize) -> Option<Vec<Opening>> {
+    let schedule = plan.schedule.as_ref()?;
+    let mut openings = Vec::new();
+    let mut at = Some(from);
+    while openings.len() < most
+        && let Some(opens) = at.and_then(|at| first_open(schedule, at))
+    {
+        let zone = &schedule.timezone;
+        let closes = closes(schedule, opens);
+        let sentence = match closes {
+            Some(closes) => format!("open from {} to {}", told(opens, zone), told(closes, zone)),
+            None => format!("open from {} on", told(opens, zone)),
+        };
+        openings.push(Opening { opens, closes, sentence });
+        at = closes;
+    }
+    Some(openings)
+}
+
+/// When a calendar that is open at an instant closes, as far as is looked ahead.
+fn closes(schedule: &Schedule, open: Timestamp) -> Option<Timestamp> {
+    let freezes = schedule.freezes.iter().map(|freeze| bounds(freeze, &schedule.timezone).0);
+    let frozen = freezes.filter(|begins| *begins > open).min();
+    if schedule.windows.is_empty() {
+        return frozen;
+    }
+    // One window may follow another without a gap.
+    let mut at = open;
+    for _ in 0..DAYS_AHEAD {
+        if frozen.is_some_and(|frozen| frozen <= at) {
+            return frozen;
+        }
+        match window(schedule, at) {
+            Some((opens, closes)) if opens <= at => at = closes,
+            Some(_) | None => return Some(at),
+        }
+    }
+    frozen
 }
 
 pub(crate) fn first_open(schedule: &Schedule, from: Timestamp) -> Option<Timestamp> {

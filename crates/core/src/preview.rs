@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     GroupKey, RecordName, RecordSet, Share, Weight, ZoneId,
     batch::{members, weights_of},
+    calendar::Opening,
+    gate::StepSensitivity,
     plan::{Mistake, Mistakes, Plan, Records},
     record::Zone,
     weights::{WeightsError, realise, share_of},
@@ -31,6 +33,13 @@ pub struct Preview {
     pub warnings: Vec<String>,
     /// Percentage of the answers that the `to` side gets now: the largest over the groups.
     pub share_now: Option<f64>,
+    /// What each gate can see at each step with the traffic that there is now. Nothing is said of a gate whose `from` side
+    /// is not known.
+    #[serde(default)]
+    pub sensitivity: Vec<StepSensitivity>,
+    /// When the calendar is open next; `None` where the plan has none.
+    #[serde(default)]
+    pub openings: Option<Vec<Opening>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +89,7 @@ pub fn resolve(plan: &Plan, found: &BTreeMap<String, Vec<Zone>>) -> Result<Group
 }
 
 /// `listed` holds, per zone, every record set at the plan's names, of all types, and at the names of their fences.
+/// What the metrics and the calendar say is left to be said.
 /// `installation` is the owner in this installation's fences; without it, every fence is somebody else's.
 pub fn preview(
     plan: &Plan,
@@ -105,6 +115,8 @@ pub fn preview(
         warnings: warnings::warnings(plan, &found, &steps),
         groups: found.iter().map(Found::preview).collect(),
         steps,
+        sensitivity: Vec::new(),
+        openings: None,
     })
 }
 

@@ -7,6 +7,7 @@ pub mod account;
 pub mod clock;
 pub mod doubts;
 pub mod metrics;
+pub mod outlook;
 pub mod poke;
 pub mod probes;
 pub mod store;
@@ -23,6 +24,7 @@ pub use crate::{
     clock::{Clock, SystemClock},
     doubts::doubts,
     metrics::{Dimensions, Metrics, Series},
+    outlook::outlook,
     poke::Poke,
     probes::Probes,
     store::{Store, StoreError},

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use crossfade_core::preview::Preview;
-use crossfade_ports::doubts;
+use crossfade_ports::outlook;
 
 use crate::{App, admission, request::Change, types::Problem};
 
 pub(super) async fn preview(State(app): State<Arc<App>>, change: Change) -> Result<Json<Preview>, Problem> {
     let plan = change.plan()?;
-    let mut preview = admission::admit(&app, &plan).await?.preview;
+    let preview = admission::admit(&app, &plan).await?.preview;
     let account = admission::account(&app, &plan)?;
-    preview.warnings.extend(doubts(&plan, account.metrics.as_ref(), app.clock.now()).await);
-    Ok(Json(preview))
+    Ok(Json(outlook(preview, &plan, account.metrics.as_ref(), app.clock.now()).await))
 }

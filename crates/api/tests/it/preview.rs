@@ -45,6 +45,36 @@ async fn metrics_without_data_and_alarms_that_are_not_there_are_told() {
     assert!(answer.text.contains("gate right: the metrics of the `to` side could not be read: denied"));
 }
 
+/// At the traffic that is there, and by the plan's own calendar.
+#[tokio::test]
+async fn what_the_gates_will_see_and_when_it_is_open_is_told() {
+    let world = World::new();
+    let sides = "{ preset: alb, load_balancer: app/cloud/1 }\n      from: { preset: alb, load_balancer: app/legacy/1 }";
+    let text = plan("www").replace("{ preset: alb, load_balancer: app/cloud/50dc6c495c0c9188 }", sides)
+        + "schedule:\n  timezone: Europe/Paris\n  windows: [{ days: [mon, tue], from: \"09:00\", to: \"16:30\" }]\n";
+    let preview = async || world.post_plan("/api/v1/preview", &text).await.json();
+    // A new `to` side has no data, and a `from` side without any tells nothing of the traffic.
+    let before = preview().await;
+    assert_eq!(before["sensitivity"], serde_json::json!([]));
+    let source: Source = serde_json::from_str(r#"{"preset":"alb","load_balancer":"app/legacy/1"}"#).unwrap();
+    let requests = request_queries(&source).remove(0);
+    world.metrics.put_each(&requests, now() - SignedDuration::from_hours(3), now(), 8_000.0);
+    let told = preview().await;
+    let seen: Vec<&str> = told["sensitivity"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|seen| seen["sentence"].as_str().unwrap())
+        .collect();
+    assert_eq!(seen.len(), 3);
+    assert!(seen[0].starts_with("at 10 % and 800 requests a minute it sees "), "{seen:?}");
+    let openings = told["openings"].as_array().unwrap();
+    assert_eq!(openings.len(), 3);
+    assert!(openings[0]["sentence"].as_str().unwrap().contains("Europe/Paris"), "{openings:?}");
+    world.metrics.outage(Some("denied"));
+    assert_eq!(preview().await["sensitivity"], serde_json::json!([]));
+}
+
 #[tokio::test]
 async fn shifts_that_would_wait_for_each_other_are_refused() {
     let world = World::new();

@@ -8,7 +8,10 @@ mod simulate;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use crossfade_core::plan::{self, Mistakes, Plan};
+use crossfade_core::{
+    gate::StepSensitivity,
+    plan::{self, Mistakes, Plan},
+};
 
 use super::{Context, plan_text};
 use crate::{
@@ -92,6 +95,11 @@ pub(super) fn wrong(file: &Path, mistakes: &Mistakes) -> Failure {
     Failure::failed(format!("{} has {count}", file.display()))
         .notes(mistakes.0.iter().map(ToString::to_string))
         .hint("`crossfade plan schema` describes every key")
+}
+
+/// What a gate can see at a step, as preview and simulation tell it.
+fn seen(seen: &StepSensitivity) -> String {
+    format!("gate {}, step {}: {}", seen.gate, seen.step + 1, seen.sensitivity.sentence)
 }
 
 fn check(context: &Context, files: &[PathBuf]) -> Result<Exit, Failure> {

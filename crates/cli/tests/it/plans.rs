@@ -89,3 +89,29 @@ async fn a_plan_is_played_through_without_anything_around_it() {
         assert!(said.code != 0 && said.stderr.contains(wrong), "{arguments:?}: {said:#?}");
     }
 }
+
+/// Straight from AWS: what is there, what the gates will see with it, and when.
+#[tokio::test]
+async fn a_preview_tells_what_the_gates_will_see_and_when_it_is_open() {
+    let world = world().await;
+    let calendar = "schedule: { windows: [{ days: [mon], from: \"09:00\", to: \"10:00\" }] }\n";
+    std::fs::write(world.folder.path().join("plan.yaml"), format!("{PLAN}{calendar}")).unwrap();
+    let playground = world.playground.world();
+    let minute = (playground.now_unix() / 60.0).floor() * 60.0;
+    for ago in 1..=90 {
+        let at = minute - f64::from(ago) * 60.0;
+        playground.put_metric("Record", "Requests", &[("Side", "legacy")], at, 6_000.0);
+    }
+    let said = world.run(&["plan", "preview", "plan.yaml", "--direct"]).await;
+    assert_eq!(said.code, 0, "{said:#?}");
+    // An hour has sixty beginnings of a minute, or one less.
+    let seen = |requests: u32| {
+        said.stdout.contains(&format!("gate errors, step 1: at 5 % and {requests} requests a minute"))
+    };
+    assert!((290..=300).any(seen), "{said:#?}");
+    assert_eq!(said.stdout.matches("open from Mon ").count(), 3, "{said:#?}");
+    let json = world.run(&["plan", "preview", "plan.yaml", "--direct", "--output", "json"]).await;
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["sensitivity"].as_array().unwrap().len(), 2);
+    assert_eq!(json["openings"].as_array().unwrap().len(), 3);
+}

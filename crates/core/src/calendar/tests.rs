@@ -7,7 +7,7 @@ use jiff::{
 };
 use proptest::prelude::*;
 
-use super::{bounds, closed, first_open, opens, stays_open};
+use super::{bounds, closed, first_open, openings, opens, stays_open};
 use crate::plan::{Day, Edge, Format, Freeze, Plan, Schedule, TimeOfDay, Window, Zone, parse};
 
 const PLAN: &str = r#"
@@ -149,6 +149,37 @@ fn as_many_windows_and_freezes_as_a_plan_may_have() {
         );
     }
     assert_eq!(open, 1);
+}
+
+#[test]
+fn the_next_openings_are_told() {
+    let told = |schedule: &str| -> Vec<String> {
+        let openings = openings(&plan(schedule), at("2026-12-15T10:00:00Z"), 3).unwrap();
+        openings.into_iter().map(|opening| opening.sentence).collect()
+    };
+    let windows = r#"timezone: Europe/Paris, windows: [{ days: [mon, tue], from: "09:00", to: "16:30" }]"#;
+    assert_eq!(
+        told(&format!(
+            "{{ {windows}, freezes: [{{ from: 2026-12-21, to: \"2026-12-28T12:00:00[Europe/Paris]\", reason: x }}] }}"
+        )),
+        [
+            "open from Tue 2026-12-15 11:00 Europe/Paris to Tue 2026-12-15 16:30 Europe/Paris",
+            "open from Mon 2026-12-28 12:00 Europe/Paris to Mon 2026-12-28 16:30 Europe/Paris",
+            "open from Tue 2026-12-29 09:00 Europe/Paris to Tue 2026-12-29 16:30 Europe/Paris",
+        ]
+    );
+    assert_eq!(
+        told(
+            "{ start: \"2026-12-16T08:00:00[UTC]\", freezes: [{ from: 2026-12-20, to: 2027-01-03, reason: x }] }"
+        ),
+        [
+            "open from Wed 2026-12-16 08:00 UTC to Sun 2026-12-20 00:00 UTC",
+            "open from Sun 2027-01-03 00:00 UTC on"
+        ]
+    );
+    let always = r#"{ windows: [{ from: "00:00", to: "12:00" }, { from: "12:00", to: "24:00" }] }"#;
+    assert_eq!(told(always), ["open from Tue 2026-12-15 10:00 UTC on"]);
+    assert_eq!(openings(&parse(PLAN, Format::Yaml).unwrap(), at("2026-12-15T10:00:00Z"), 3), None);
 }
 
 // The oracle.
@@ -389,6 +420,14 @@ proptest! {
         let plan = with(schedule);
         if let Err(why) = oracle.agrees(&plan, 100, 97) {
             prop_assert!(false, "{}: {why}", zone.name());
+        }
+        // It is open in the openings and at no other time, from the first instant to the end of the last of them.
+        let told = openings(&plan, second(begin), 3).unwrap();
+        let minute = |at: Timestamp| (at.as_second() - begin).div_euclid(MINUTE).max(0) as usize;
+        let end = if told.len() < 3 { None } else { told.last().unwrap().closes.map(minute) };
+        for (i, open) in oracle.open.iter().enumerate().take(end.unwrap_or(usize::MAX)) {
+            let inside = told.iter().any(|o| minute(o.opens) <= i && o.closes.is_none_or(|closes| i < minute(closes)));
+            prop_assert_eq!(*open, inside, "{} in {:?}", second(begin + i as i64 * MINUTE), &told);
         }
         // Being open without a hole is being open at every instant.
         let schedule = plan.schedule.as_ref().unwrap();

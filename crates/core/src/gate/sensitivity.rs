@@ -68,10 +68,14 @@ pub fn of_shift(shift: &Shift, report: &Report) -> Vec<StepSensitivity> {
         .collect()
 }
 
-/// For every step of a plan, at traffic that is only thought of.
-pub fn of_plan(plan: &Plan, traffic: Traffic) -> Vec<StepSensitivity> {
-    let gates = plan.gates.iter().filter_map(|gate| Some((gate.name.as_str(), gate.errors()?)));
-    gates.flat_map(|(name, errors)| steps(plan, 0, name, errors, traffic)).collect()
+/// For every step of a plan, at the traffic of each gate: what there is, or what is only thought of. Nothing is said of a
+/// gate whose traffic is not known.
+pub fn of_plan(plan: &Plan, traffic: impl Fn(&str) -> Option<Traffic>) -> Vec<StepSensitivity> {
+    let gates = plan.gates.iter().filter_map(|gate| {
+        let name = gate.name.as_str();
+        Some((name, gate.errors()?, traffic(name)?))
+    });
+    gates.flat_map(|(name, errors, traffic)| steps(plan, 0, name, errors, traffic)).collect()
 }
 
 /// What a step may be expected to get.

@@ -8,7 +8,7 @@ use crossfade_core::{
     preview::{GroupPreview, Preview, StepPreview, preview, resolve},
     record::Zone,
 };
-use crossfade_ports::{Clock, SystemClock, Zones, doubts};
+use crossfade_ports::{Clock, SystemClock, Zones, outlook};
 
 use super::{PreviewArgs, wrong};
 use crate::{
@@ -62,10 +62,7 @@ async fn from_aws(
     let listed = listed(zones, names).await?;
     let clock = SystemClock;
     Ok(match preview(plan, &groups, &listed, None) {
-        Ok(mut preview) => {
-            preview.warnings.extend(doubts(plan, account.metrics.as_ref(), clock.now()).await);
-            Ok(preview)
-        }
+        Ok(preview) => Ok(outlook(preview, plan, account.metrics.as_ref(), clock.now()).await),
         Err(mistakes) => Err(mistakes),
     })
 }
@@ -90,13 +87,19 @@ fn changes(preview: &Preview) -> bool {
 }
 
 fn show(plan: &Plan, preview: &Preview) -> Result<(), Failure> {
-    let Preview { groups, steps, warnings, share_now } = preview;
+    let Preview { groups, steps, warnings, share_now, sensitivity, openings } = preview;
     for group in groups {
         render::line(group_table(group, steps))?;
     }
     if let Some(share) = share_now {
         let to: Vec<&str> = plan.to.keys().map(String::as_str).collect();
         render::line(format!("\nnow {share:.1} % of the answers are the to side's ({})", to.join(", ")))?;
+    }
+    for seen in sensitivity {
+        render::line(super::seen(seen))?;
+    }
+    for opening in openings.iter().flatten() {
+        render::line(&opening.sentence)?;
     }
     for warning in warnings {
         render::note(format!("warning: {warning}"));

@@ -157,7 +157,7 @@ fn simulate(plan: &Plan, setting: &Setting) -> Result<Simulation, Unplayable> {
     let earliest = (best.phase == "completed").then_some(best.ended_at);
     let traffic =
         Traffic { requests_per_minute: setting.requests_per_minute, usual: setting.usual_errors_to };
-    let sensitivity = gate::of_plan(plan, traffic);
+    let sensitivity = gate::of_plan(plan, |_| Some(traffic));
     Ok(Simulation { outcome: outcome(&timeline, setting.begins), earliest, sensitivity, timeline })
 }
 
@@ -201,11 +201,7 @@ fn told(plan: &Plan, simulation: &Simulation) -> String {
     let earliest = simulation.earliest.map_or_else(String::new, |at| {
         format!("\nAt the earliest it is completed at {}.", render::instant(at))
     });
-    let seen = simulation
-        .sensitivity
-        .iter()
-        .map(|seen| format!("gate {}, step {}: {}\n", seen.gate, seen.step + 1, seen.sensitivity.sentence));
-    let seen: String = seen.collect();
+    let seen: String = simulation.sensitivity.iter().map(|seen| super::seen(seen) + "\n").collect();
     format!("{}\n\n{table}\n\nshare  {chart}\n\n{seen}\n{}{earliest}\n", plan.name, simulation.outcome)
 }
 
