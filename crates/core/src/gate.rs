@@ -46,6 +46,7 @@ pub use self::{
         AlarmData, AlarmNumbers, AlarmQuery, AlarmReading, AlarmShown, AlarmState, Shown, alarm_queries,
     },
     before::{Advice, advice, burstiness},
+    blast_radius::is_spent,
     evaluate::{Code, Config, Evaluation, Observed, Reading, Row, State, evaluate},
     judge::config,
     lately::{RECENT_PERIODS, observed_share},

@@ -58,6 +58,18 @@ async fn gates_are_tried_on_what_was_recorded() {
     }
     let table = world.run(&["plan", "backtest", "plan.yaml", "--from", "6h"]).await;
     assert!(table.stdout.contains("MISSES +0.5 %"), "{table:#?}");
+    assert!(!table.stdout.contains("BUDGET"), "{table:#?}");
+
+    // A budget of failed requests is spent where half a percent more is tolerated.
+    let budget = format!("{PLAN}\x20 blast_radius: {{ per_step: 40 }}\n");
+    std::fs::write(world.folder.path().join("plan.yaml"), budget).unwrap();
+    let tested: Value = serde_json::from_str(&world.run(&arguments).await.stdout).unwrap();
+    let half = &tested[0]["steps"][1];
+    assert_eq!(half["spent"]["places"], 0, "{half}");
+    assert!(half["added"][0]["spent"]["places"].as_u64() > Some(0), "{half}");
+    assert!(half["added"][0]["spent"]["after_seconds"].as_i64() > Some(120), "{half}");
+    let table = world.run(&["plan", "backtest", "plan.yaml", "--from", "6h"]).await;
+    assert!(table.stdout.contains("BUDGET SPENT"), "{table:#?}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::{
     limits::Baseline,
     sentence::grouped,
 };
-use crate::plan::BlastRadius;
+use crate::plan::{BlastRadius, Errors};
 
 /// Failed requests of the `to` side that would not have failed on the `from` side, rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,13 @@ pub(super) fn excess(config: &Config, state: &State, rows: &[Row], complete: boo
         }
     }
     Excess { step: step_began.map(|_| whole(step)), shift: whole(shift) }
+}
+
+/// Whether a gate's budget is spent by now, of complete data; for looking back.
+pub fn is_spent(errors: &Errors, config: &Config, state: &State, rows: &[Row], now: i64) -> bool {
+    let Some(budget) = &errors.blast_radius else { return false };
+    let excess = excess(config, state, rows, true, now);
+    spent(budget, excess, errors.error_rate.from.is_some()).is_some()
 }
 
 /// Which budget is spent, in a sentence.

@@ -95,6 +95,9 @@ struct TestedStep {
     /// Where nothing was added.
     failed: usize,
     held: usize,
+    /// Where it was the budget that failed it; absent where the gate has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent: Option<Spent>,
     added: Vec<TestedIncrease>,
 }
 
@@ -107,6 +110,17 @@ struct TestedIncrease {
     /// Places at which it would even have gone on.
     passed: usize,
     /// Until it failed, in seconds; the middle of the places at which it did.
+    after_seconds: Option<i64>,
+    /// Where it was the budget that failed it; absent where the gate has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent: Option<Spent>,
+}
+
+/// Where the budget of failed requests was spent before the evidence was there. The step begins with all of it.
+#[derive(Debug, Serialize)]
+struct Spent {
+    places: usize,
+    /// The middle of these places.
     after_seconds: Option<i64>,
 }
 
@@ -176,11 +190,10 @@ async fn test(
     let counts: Vec<Counts> =
         record.iter().map(|at| Counts { requests: at.requests, errors: at.errors }).collect();
     let advice = gate::advice(errors, &counts, config.period);
-    let compares = errors.error_rate.from.is_some();
     let steps = plan.ramp.steps.iter().enumerate().map(|(index, step)| {
         let last = index + 1 == plan.ramp.steps.len();
         let hold = if last { plan.bake() } else { plan.hold(index) };
-        tested_step(&record, &config, step.share, hold.min(LONGEST_WATCH), compares)
+        tested_step(&record, &config, errors, step.share, hold.min(LONGEST_WATCH))
     });
     Ok(Tested {
         gate: gate.name.clone(),
@@ -231,47 +244,59 @@ fn whole(periods: &[Period], config: &Config) -> Vec<Recorded> {
 fn tested_step(
     record: &[Recorded],
     config: &Config,
+    errors: &Errors,
     share: Share,
     watched: SignedDuration,
-    compares: bool,
 ) -> TestedStep {
     let periods = usize::try_from(watched.as_secs() / config.period).unwrap_or(0).max(1);
     let room = record.len().saturating_sub(USUAL + periods);
     let count = PLACES.min(room + 1);
     let place = |i: usize| USUAL + i * room / count.saturating_sub(1).max(1);
     let outcomes = |added: f64| -> Vec<Outcome> {
-        let watched = Watch { config, share, compares, added, periods };
+        let watched = Watch { config, errors, share, added, periods };
         (0..count).filter_map(|i| watch(record, place(i), watched)).collect()
     };
+    let spent = |found: &[Outcome]| {
+        errors.blast_radius?;
+        let after = failed(found, |spent| spent);
+        Some(Spent { places: after.len(), after_seconds: middle(&after, config) })
+    };
     let usual = outcomes(0.0);
-    let is_failed = |outcome: &&Outcome| matches!(outcome, Outcome::Failed { .. });
     let added = ADDED.map(|increase| {
         let found = outcomes(increase);
-        let mut after: Vec<usize> = found
-            .iter()
-            .filter_map(|outcome| match outcome {
-                Outcome::Failed { after } => Some(*after),
-                Outcome::Held | Outcome::Passed => None,
-            })
-            .collect();
-        after.sort_unstable();
-        let middle =
-            after.get(after.len() / 2).map(|periods| *periods as i64 * config.period + config.metric_delay);
+        let after = failed(&found, |_| true);
         TestedIncrease {
             increase,
             missed: found.len() - after.len(),
             passed: found.iter().filter(|outcome| **outcome == Outcome::Passed).count(),
-            after_seconds: middle,
+            after_seconds: middle(&after, config),
+            spent: spent(&found),
         }
     });
     TestedStep {
         share,
         watched_seconds: periods as i64 * config.period,
         places: usual.len(),
-        failed: usual.iter().filter(is_failed).count(),
+        failed: failed(&usual, |_| true).len(),
         held: usual.iter().filter(|outcome| **outcome == Outcome::Held).count(),
+        spent: spent(&usual),
         added: added.into(),
     }
+}
+
+/// After how many periods it failed, where it did, shortest first; all, or those by budget or by evidence alone.
+fn failed(outcomes: &[Outcome], counts: impl Fn(bool) -> bool) -> Vec<usize> {
+    let after = outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Failed { after, spent } => counts(*spent).then_some(*after),
+        Outcome::Held | Outcome::Passed => None,
+    });
+    let mut after: Vec<usize> = after.collect();
+    after.sort_unstable();
+    after
+}
+
+fn middle(after: &[usize], config: &Config) -> Option<i64> {
+    after.get(after.len() / 2).map(|periods| *periods as i64 * config.period + config.metric_delay)
 }
 
 fn told(tested: &Tested) -> String {
@@ -286,10 +311,7 @@ fn told(tested: &Tested) -> String {
     );
     let rows = tested.steps.iter().map(|step| {
         let of = |count: usize| format!("{count} of {}", step.places);
-        let missed = |added: &TestedIncrease| match added.after_seconds {
-            Some(seconds) => format!("{} · {} min", of(added.missed), (seconds + 59) / 60),
-            None => of(added.missed),
-        };
+        let missed = |added: &TestedIncrease| of_and_after(added.missed, step.places, added.after_seconds);
         let mut added = step.added.iter().map(missed);
         let mut next = || added.next().unwrap_or_default();
         [
@@ -310,5 +332,33 @@ fn told(tested: &Tested) -> String {
         "{head}{advice}\n{}\nFAILS and HOLDS: what is usual, split as the step splits it. MISSES: places at which so many more \
          errors would not have been taken back in time · the usual time until they were.\n",
         render::table(heads, rows)
+    ) + &budgeted(tested)
+}
+
+/// Where the budget of failed requests was spent, and when.
+fn budgeted(tested: &Tested) -> String {
+    let rows = tested.steps.iter().filter_map(|step| {
+        let cell = |spent: &Spent| of_and_after(spent.places, step.places, spent.after_seconds);
+        let mut cells = step.added.iter().filter_map(|added| added.spent.as_ref()).map(cell);
+        let usual = cell(step.spent.as_ref()?);
+        let mut next = || cells.next().unwrap_or_default();
+        Some([step.share.to_string(), usual, next(), next(), next(), next(), next()])
+    });
+    let rows: Vec<_> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let heads = ["STEP", "BUDGET SPENT", "+0.5 %", "+1 %", "+2 %", "+5 %", "+20 %"];
+    format!(
+        "\n{}\nBUDGET SPENT: places at which the budget of failed requests took it back before the evidence did, with what is \
+         usual and with so many more errors · the usual time until then. Each step begins with the whole budget.\n",
+        render::table(heads, rows.into_iter())
     )
+}
+
+fn of_and_after(count: usize, places: usize, seconds: Option<i64>) -> String {
+    match seconds {
+        Some(seconds) => format!("{count} of {places} · {} min", (seconds + 59) / 60),
+        None => format!("{count} of {places}"),
+    }
 }

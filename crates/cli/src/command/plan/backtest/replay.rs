@@ -5,7 +5,8 @@
 
 use crossfade_core::{
     Share,
-    gate::{Config, Evaluation, Reading, Row, State, Verdict, evaluate},
+    gate::{self, Config, Evaluation, Reading, Row, State, Verdict, evaluate},
+    plan::Errors,
 };
 use rand::{SeedableRng as _, rngs::StdRng};
 use rand_distr::{Binomial, Distribution as _};
@@ -28,9 +29,8 @@ pub(super) struct Recorded {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch<'a> {
     pub(super) config: &'a Config,
+    pub(super) errors: &'a Errors,
     pub(super) share: Share,
-    /// Whether the gate compares with the `from` side.
-    pub(super) compares: bool,
     /// Errors of the `to` side that were not in the record, as a ratio of its requests.
     pub(super) added: f64,
     /// The hold time, in periods; the watch ends with it.
@@ -40,9 +40,10 @@ pub(super) struct Watch<'a> {
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// So many periods after the step.
+    /// So many periods after the step; by its budget of failed requests, if that was spent before the evidence was there.
     Failed {
         after: usize,
+        spent: bool,
     },
     /// It was not fit to go on when the hold time was over.
     Held,
@@ -68,14 +69,21 @@ pub(super) fn watch(record: &[Recorded], at: usize, watch: Watch<'_>) -> Option<
         bakes_until: None,
         waits_until: None,
     };
-    let judged = |known: usize| -> Option<Evaluation> {
-        let newest = rows.get(USUAL + known)?;
-        let now = newest.start + watch.config.period + watch.config.metric_delay;
-        Some(evaluate(watch.config, &state, rows.get(..=USUAL + known)?, now))
+    let known = |known: usize| -> Option<(&[Row], i64)> {
+        let now = rows.get(USUAL + known)?.start + watch.config.period + watch.config.metric_delay;
+        Some((rows.get(..=USUAL + known)?, now))
     };
-    for known in 0..watch.periods {
-        if judged(known)?.code.verdict() == Verdict::Fail {
-            return Some(Outcome::Failed { after: known + 1 });
+    let judged = |last: usize| -> Option<Evaluation> {
+        let (rows, now) = known(last)?;
+        Some(evaluate(watch.config, &state, rows, now))
+    };
+    for last in 0..watch.periods {
+        if judged(last)?.code.verdict() == Verdict::Fail {
+            return Some(Outcome::Failed { after: last + 1, spent: false });
+        }
+        let (rows, now) = known(last)?;
+        if gate::is_spent(watch.errors, watch.config, &state, rows, now) {
+            return Some(Outcome::Failed { after: last + 1, spent: true });
         }
     }
     let last = judged(watch.periods.checked_sub(1)?)?;
@@ -115,7 +123,7 @@ fn row(start: i64, to: Option<Count>, from: Option<Count>, watch: Watch<'_>) -> 
         Some(count) => Reading { requests: Some(count.requests), errors: Some(count.errors) },
         None => Reading::default(),
     };
-    Row { start, to: reading(to), from: reading(from.filter(|_| watch.compares)) }
+    Row { start, to: reading(to), from: reading(from.filter(|_| watch.errors.error_rate.from.is_some())) }
 }
 
 fn share_of(share: Share) -> f64 {
@@ -126,7 +134,7 @@ fn share_of(share: Share) -> f64 {
 mod tests {
     use crossfade_core::{
         gate::{Standing, config},
-        plan::{Format, parse},
+        plan::{BlastRadius, Format, parse},
     };
 
     use super::*;
@@ -136,36 +144,64 @@ mod tests {
         (0..minutes).map(|m| Recorded { start: m as i64 * 60, requests: 4_000, errors: errors(m) }).collect()
     }
 
-    fn watched(record: &[Recorded], at: usize, percent: f64, added: f64, compares: bool) -> Option<Outcome> {
-        let plan = include_str!("../../../../../../docs/timelines/www.yaml");
-        let plan = parse(plan, Format::Yaml).unwrap();
-        let config = config(plan.gates[0].errors().unwrap(), Standing::default());
+    fn errors() -> Errors {
+        let plan = parse(include_str!("../../../../../../docs/timelines/www.yaml"), Format::Yaml).unwrap();
+        plan.gates[0].errors().unwrap().clone()
+    }
+
+    fn alone() -> Errors {
+        let mut errors = errors();
+        errors.error_rate.from = None;
+        errors
+    }
+
+    fn watched(record: &[Recorded], at: usize, percent: f64, added: f64, errors: &Errors) -> Option<Outcome> {
+        let config = config(errors, Standing::default());
         let share = Share::from_percent(percent).unwrap();
-        watch(record, at, Watch { config: &config, share, compares, added, periods: 30 })
+        watch(record, at, Watch { config: &config, errors, share, added, periods: 30 })
     }
 
     #[test]
     fn what_is_usual_passes_and_what_is_added_fails() {
         let record = record(200, 0..0);
-        assert_eq!(watched(&record, 60, 5.0, 0.0, true), Some(Outcome::Passed));
-        let Some(Outcome::Failed { after }) = watched(&record, 60, 5.0, 0.05, true) else { panic!() };
+        assert_eq!(watched(&record, 60, 5.0, 0.0, &errors()), Some(Outcome::Passed));
+        let fails = watched(&record, 60, 5.0, 0.05, &errors());
+        let Some(Outcome::Failed { after, spent: false }) = fails else { panic!("{fails:?}") };
         assert!((2..10).contains(&after), "{after}");
-        let again = watched(&record, 60, 5.0, 0.05, true);
-        assert_eq!(again, Some(Outcome::Failed { after }));
+        assert_eq!(watched(&record, 60, 5.0, 0.05, &errors()), fails);
     }
 
     #[test]
     fn an_outage_of_the_record_fails_only_a_gate_that_compares_with_nothing() {
         let record = record(200, 70..90);
-        assert!(matches!(watched(&record, 60, 50.0, 0.0, true), Some(Outcome::Passed | Outcome::Held)));
-        assert!(matches!(watched(&record, 60, 50.0, 0.0, false), Some(Outcome::Failed { .. })));
+        let outcome = watched(&record, 60, 50.0, 0.0, &errors());
+        assert!(matches!(outcome, Some(Outcome::Passed | Outcome::Held)), "{outcome:?}");
+        let outcome = watched(&record, 60, 50.0, 0.0, &alone());
+        assert!(matches!(outcome, Some(Outcome::Failed { .. })), "{outcome:?}");
+    }
+
+    /// 0.3 % more is within what is tolerated, and six requests more than usual in each minute of this step.
+    #[test]
+    fn a_budget_is_spent_where_the_rate_is_tolerated() {
+        let record = record(200, 0..0);
+        assert_eq!(watched(&record, 60, 50.0, 0.003, &errors()), Some(Outcome::Passed));
+        let mut small = errors();
+        small.blast_radius = Some(BlastRadius { per_step: Some(60), per_shift: None });
+        let fails = watched(&record, 60, 50.0, 0.003, &small);
+        let Some(Outcome::Failed { after, spent: true }) = fails else { panic!("{fails:?}") };
+        assert!((7..16).contains(&after), "{after}");
+        small.blast_radius = Some(BlastRadius { per_step: None, per_shift: Some(1_000) });
+        assert_eq!(watched(&record, 60, 50.0, 0.003, &small), Some(Outcome::Passed));
+        // What is broken is found by the evidence before so much is spent.
+        let fails = watched(&record, 60, 50.0, 0.2, &small);
+        assert!(matches!(fails, Some(Outcome::Failed { after: 1..=2, .. })), "{fails:?}");
     }
 
     #[test]
     fn a_place_too_near_an_end_of_the_record_is_none() {
         let record = record(100, 0..0);
-        assert_eq!(watched(&record, 59, 5.0, 0.0, true), None);
-        assert_eq!(watched(&record, 71, 5.0, 0.0, true), None);
-        assert!(watched(&record, 70, 5.0, 0.0, true).is_some());
+        assert_eq!(watched(&record, 59, 5.0, 0.0, &errors()), None);
+        assert_eq!(watched(&record, 71, 5.0, 0.0, &errors()), None);
+        assert!(watched(&record, 70, 5.0, 0.0, &errors()).is_some());
     }
 }
