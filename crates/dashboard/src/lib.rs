@@ -1,4 +1,5 @@
-//! The page for whoever is on call: every shift with its headline, and two buttons.
+//! The page for whoever is on call: every shift with its headline, what its gates and its calendar say, and three
+//! buttons.
 //!
 //! It is static and speaks only the public API, as any other client would.
 
