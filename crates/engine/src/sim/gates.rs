@@ -15,7 +15,7 @@ const MINUTE: i64 = 60_000;
 pub(crate) fn gates(random: &mut Random, pace: Pace, health: &Health, now: i64) -> String {
     // Latencies cost the most to live through: a day of them is looked at twice a minute.
     let (of_alarms, of_latency, of_probes) = match pace {
-        Pace::Hours => (0.3, 0.3, 0.2),
+        Pace::Hours => (0.35, 0.3, 0.3),
         Pace::Days => (0.25, 0.15, 0.2),
         Pace::Weeks => (0.2, 0.06, 0.12),
     };

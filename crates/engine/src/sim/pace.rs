@@ -24,6 +24,14 @@ pub(crate) enum Pace {
     Weeks,
 }
 
+/// What a plan moves.
+pub(crate) struct Moved {
+    pub(crate) names: Vec<(ZoneId, RecordName, Vec<String>)>,
+    pub(crate) ttl: u32,
+    /// Endpoints of the `to` side.
+    pub(crate) clouds: usize,
+}
+
 impl Pace {
     pub(crate) fn new(random: &mut Random) -> Pace {
         random
@@ -89,9 +97,7 @@ impl Pace {
         random: &mut Random,
         health: &Health,
         number: u32,
-        names: &[(ZoneId, RecordName, Vec<String>)],
-        ttl: u32,
-        clouds: usize,
+        Moved { names, ttl, clouds }: &Moved,
         now: i64,
     ) -> String {
         let count = 2 + random.below(4);
@@ -108,7 +114,7 @@ impl Pace {
         let (holds, bakes) = self.times();
         let hold = random.pick(holds).unwrap_or(10);
         let bake = random.pick(bakes).unwrap_or(20);
-        let to = if clouds > 1 { "cloud: 2, cloud-b: 1" } else { "cloud: 1" };
+        let to = if *clouds > 1 { "cloud: 2, cloud-b: 1" } else { "cloud: 1" };
         let records: Vec<String> = names
             .iter()
             .map(|(zone, name, types)| {
@@ -117,7 +123,7 @@ impl Pace {
             .collect();
         let schedule = calendar::schedule(random, now);
         let gates = gates::gates(random, self, health, now);
-        let margin = random.pick(&[0, 10, 30]).unwrap_or(30).min(ttl);
+        let margin = random.pick(&[0, 10, 30]).unwrap_or(30).min(*ttl);
         format!(
             "name: www-{number}
 records:

@@ -98,9 +98,7 @@ impl Sim {
             &mut self.random,
             &self.health,
             self.plans,
-            &world::records(&before),
-            self.ttl,
-            before.plan.to.len(),
+            &world::moved(&before, self.ttl),
             self.now,
         );
         let plan = match parse(&text, Format::Yaml) {
@@ -136,10 +134,8 @@ impl Sim {
         self.plans += 1;
         // Somebody has put the records back to where a plan begins, and forgotten about fences.
         self.clear_zone(false);
-        let names = world::records(&self.store.shift);
-        let clouds = self.store.shift.plan.to.len();
-        let text =
-            self.pace.plan(&mut self.random, &self.health, self.plans, &names, self.ttl, clouds, self.now);
+        let moved = world::moved(&self.store.shift, self.ttl);
+        let text = self.pace.plan(&mut self.random, &self.health, self.plans, &moved, self.now);
         let Some((shift, events)) = world::create(&text, &self.store.shift.groups.clone(), stamp(self.now))
         else {
             self.defect = Some(format!("the plan of the simulation is refused: {text}"));

@@ -19,7 +19,7 @@ use crossfade_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Call, Due, Sim, Then, stamp};
+use super::{Call, Due, Sim, Then, stamp, tally::Said};
 use crate::evidence::KeptProbes;
 
 pub(crate) const SOON: i64 = 1_000;
@@ -98,6 +98,8 @@ pub(crate) struct Slot {
     pub(crate) effects: VecDeque<Effect>,
     memory: Memory,
     passes: u32,
+    /// What the gates said last, in the order of the plan's.
+    said: Vec<Said>,
 }
 
 impl Slot {
@@ -112,6 +114,7 @@ impl Slot {
             effects: VecDeque::new(),
             memory: Memory::default(),
             passes: 0,
+            said: Vec::new(),
         }
     }
 
@@ -192,9 +195,12 @@ impl Sim {
         // Its targets are what the zones have, which may have been read since.
         replica.evidence.probes.fill(&slot.shift, &mut slot.seen);
         let rules = Rules { owner, epoch: holding.epoch, propagation: SignedDuration::from_secs(60) };
-        let Decision { happened, effects, wake, report: _ } =
+        let Decision { happened, effects, wake, report } =
             decide_again(&slot.shift, &slot.seen, &rules, clock, &mut slot.memory);
         self.decisions += 1;
+        if slot.shift.next_step().is_some() {
+            self.tally.heard(&slot.shift.plan.gates, &report.gates, &mut slot.said);
+        }
         if !happened.is_empty() {
             return self.commit(r, happened, Then::Pass);
         }

@@ -2,6 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use crossfade_core::{
+    gate::{GateReport, Verdict},
+    plan::{Gate, Question},
+};
+
 use super::fault::{Fault, PLACES, PURPOSES};
 
 /// Sums; those of two lives are added up.
@@ -26,7 +31,12 @@ pub struct Tally {
     pub verbs: BTreeMap<&'static str, u64>,
     pub events: BTreeMap<String, u64>,
     pub endings: BTreeMap<&'static str, u64>,
+    /// How often a gate came to say something, by what it asks: `alarms red_before`.
+    pub verdicts: BTreeMap<String, u64>,
 }
+
+/// What a gate said.
+pub(crate) type Said = (Verdict, String);
 
 const YEAR_MS: f64 = 365.25 * 24.0 * 3_600_000.0;
 
@@ -52,6 +62,30 @@ impl Tally {
         merge(&mut self.verbs, &other.verbs);
         merge(&mut self.events, &other.events);
         merge(&mut self.endings, &other.endings);
+        merge(&mut self.verdicts, &other.verdicts);
+    }
+
+    /// Counts what gates say now and did not say before.
+    pub(crate) fn heard(&mut self, gates: &[Gate], reports: &[GateReport], said: &mut Vec<Said>) {
+        let again = |(said, report): (&Said, &GateReport)| said.0 == report.verdict && said.1 == report.code;
+        if said.len() == reports.len() && said.iter().zip(reports).all(again) {
+            return;
+        }
+        for (place, (gate, report)) in gates.iter().zip(reports).enumerate() {
+            if said.get(place).is_some_and(|said| again((said, report))) {
+                continue;
+            }
+            let asks = match gate.question {
+                Question::Errors(_) => "errors",
+                Question::Alarms(_) => "alarms",
+                Question::Latency(_) => "latency",
+                Question::Probe(_) => "probe",
+            };
+            let looks_on = if gate.observe_only { "observed " } else { "" };
+            let fails = if report.verdict == Verdict::Fail { " fails" } else { "" };
+            *self.verdicts.entry(format!("{looks_on}{asks} {}{fails}", report.code)).or_default() += 1;
+        }
+        *said = reports.iter().map(|report| (report.verdict, report.code.clone())).collect();
     }
 
     pub fn years(&self) -> f64 {
@@ -73,6 +107,12 @@ impl Tally {
             let seen = self.events.get(kind).copied().unwrap_or(0);
             if seen < at_least {
                 gaps.push(format!("event {kind}: {seen}"));
+            }
+        }
+        for verdict in VERDICTS {
+            let seen = self.verdicts.get(verdict).copied().unwrap_or(0);
+            if seen < at_least {
+                gaps.push(format!("gate {verdict}: {seen}"));
             }
         }
         gaps
@@ -113,6 +153,7 @@ impl Tally {
         );
         line("verbs", counted(&self.verbs));
         line("history", counted(&self.events));
+        line("gates", counted(&self.verdicts));
         for fault in Fault::ALL {
             let met = self.faults.iter().filter(|((kind, _), _)| *kind == fault);
             let places: BTreeMap<&str, u64> = met.map(|((_, place), count)| (*place, *count)).collect();
@@ -156,6 +197,44 @@ const KINDS: [&str; 30] = [
     "released",
 ];
 
+/// What gates can say, but for the rarest of it.
+const VERDICTS: [&str; 34] = [
+    "errors unread",
+    "errors nothing_moved",
+    "errors settling",
+    "errors few_minutes",
+    "errors not_proven",
+    "errors healthy",
+    "errors no_data",
+    "errors share",
+    "errors shared_outage",
+    "errors suspicious",
+    "errors blast_radius fails",
+    "errors errors fails",
+    "errors silence fails",
+    "alarms unread",
+    "alarms nothing_moved",
+    "alarms settling",
+    "alarms healthy",
+    "alarms no_data",
+    "alarms red_before",
+    "alarms alarm fails",
+    "latency unread",
+    "latency nothing_moved",
+    "latency settling",
+    "latency few_minutes",
+    "latency healthy",
+    "latency no_data",
+    "latency suspicious",
+    "latency latency fails",
+    "probe unread",
+    "probe nothing_moved",
+    "probe healthy",
+    "probe no_data",
+    "probe probe_failed",
+    "probe probe_failed fails",
+];
+
 fn places(fault: Fault) -> &'static [&'static str] {
     if fault.meets_a_batch() {
         return &PURPOSES;
@@ -170,6 +249,19 @@ fn places(fault: Fault) -> &'static [&'static str] {
     // A fence, or a baseline, that is not there yet or any more.
     if matches!(fault, Fault::ForeignFence | Fault::ForeignBaseline) {
         return &["applying", "propagating", "settling", "observing", "completed", "reverted"];
+    }
+    // What nobody asks about is not amiss, and gates ask little before the first step and after the last.
+    let of_gates = [
+        Fault::AlarmRed,
+        Fault::AlarmsUnreadable,
+        Fault::AlarmDeleted,
+        Fault::AlarmDoubted,
+        Fault::ProbeFails,
+        Fault::ProbeUnjudged,
+        Fault::SlowRelease,
+    ];
+    if of_gates.contains(&fault) {
+        return &["waiting", "propagating", "observing"];
     }
     &PLACES
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     Due, Health, Options, Pace, Sim, Swarm, calendar,
+    pace::Moved,
     random::{Random, mix},
     route53::{Route53, member},
     store::Store,
@@ -28,10 +29,10 @@ impl Sim {
         let ttl = random.pick(&[10_u32, 60, 60, 300]).unwrap_or(60);
         let clouds = random.pick(&[1, 2]).unwrap_or(1);
         let (zones, groups) = zones(&mut random, ttl, clouds);
-        let names: Vec<(ZoneId, RecordName, Vec<String>)> = entries(&groups);
+        let moved = Moved { names: entries(&groups), ttl, clouds };
         let beginning = calendar::beginning(&mut random);
         let health = Health::new(&mut random, beginning);
-        let text = pace.plan(&mut random, &health, 1, &names, ttl, clouds, beginning);
+        let text = pace.plan(&mut random, &health, 1, &moved, beginning);
         let (shift, events) = create(&text, &groups, super::stamp(beginning))?;
         let count = options.replicas.unwrap_or_else(|| random.pick(&[1, 1, 2, 2, 3]).unwrap_or(1)).max(1);
         let neighbour = random.next();
@@ -97,7 +98,12 @@ pub(crate) fn create(text: &str, groups: &[GroupKey], now: Timestamp) -> Option<
     create_shift(plan, groups.to_vec(), &Actor("a-person".to_owned()), None, now).ok()
 }
 
-/// What the next plan for the same records is made of.
+/// What the next plan for the same records moves.
+pub(crate) fn moved(shift: &Shift, ttl: u32) -> Moved {
+    Moved { names: records(shift), ttl, clouds: shift.plan.to.len() }
+}
+
+/// The names and types of the shift's records, by zone.
 pub(crate) fn records(shift: &Shift) -> Vec<(ZoneId, RecordName, Vec<String>)> {
     entries(&shift.groups)
 }
