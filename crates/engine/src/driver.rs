@@ -198,7 +198,8 @@ impl Driver {
         });
         let metrics = (!self.reading).then_some(self.metrics_at);
         let probes = (!self.probing).then_some(self.probes_at);
-        let others = metrics.into_iter().chain(probes).chain(self.ended.due()).chain([self.scan_at]);
+        let others =
+            metrics.into_iter().chain(probes).chain(self.ended.due(Instant::now())).chain([self.scan_at]);
         due.chain(others).min().unwrap_or(self.scan_at)
     }
 

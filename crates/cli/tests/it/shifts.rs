@@ -23,6 +23,7 @@ async fn a_healthy_shift_is_completed_and_finalized() {
     let waited = daemon.run(&["status", "www", "--wait", "--timeout", "300s"]).await;
     assert_eq!(waited.code, 0, "{waited:#?}\n{}", daemon.log());
     assert_eq!((world.weight("legacy"), world.weight("cloud") > 0), (0, true));
+    daemon.await_shift("www", "followed by its tail", |shift| shift.tail.is_some()).await;
 
     daemon.done(&["history", "verify", "--all"]).await;
     let history = daemon.done(&["history", "export", "www", "--format", "csv"]).await.stdout;

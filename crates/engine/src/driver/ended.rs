@@ -50,10 +50,10 @@ pub(super) struct Looked {
 }
 
 impl Ended {
-    /// The next look, unless there is nothing to look at.
-    pub(super) fn due(&self) -> Option<Instant> {
+    /// The next look, unless there is nothing to look at; `now` at the latest where it is due at once.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let any = self.incomplete || !self.names.is_empty();
-        (any && !self.looking).then(|| self.at.unwrap_or_else(Instant::now))
+        (any && !self.looking).then(|| self.at.unwrap_or(now))
     }
 
     /// One more has ended.
@@ -76,7 +76,7 @@ impl Ended {
 impl Driver {
     pub(super) fn look_at_tails(&mut self) {
         let now = Instant::now();
-        if self.ended.due().is_none_or(|due| due > now) {
+        if self.ended.due(now).is_none_or(|due| due > now) {
             return;
         }
         let (context, evidence) = (self.context.clone(), self.ended.evidence.clone());
