@@ -92,6 +92,13 @@ fn a_batch_that_is_sent_after_its_window_is_told() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_takes_no_step_out_of_its_window() {
+    let windows = r#"{ windows: [{ from: "09:00", to: "10:00" }] }"#;
+    assert_eq!(said(windows, "2026-12-01T09:00:00Z", "2026-12-01T08:59:59Z", None), None);
+    assert!(said(windows, "2026-12-01T08:59:59Z", "2026-12-01T08:59:59Z", None).is_some());
+}
+
+#[test]
 fn a_step_before_the_other_shift_is_far_enough_is_told() {
     let said = |after: &str, share| {
         let now = "2026-12-01T09:00:00Z";
