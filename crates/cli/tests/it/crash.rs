@@ -17,8 +17,8 @@ const RAMP: &str = "{ steps: [50, 100], hold: 1h, bake: 1s }";
 /// Stays at its first step for as long as the test takes.
 const WAITING: &str = "{ steps: [50, 100], hold: 1h }";
 
-/// Worlds that two processors can carry, most of which wait for a lease or for metrics. With many more, requests time
-/// out, which is a trouble that nobody asked for.
+/// Worlds that two processors can carry: a shift that is completed waits half a minute for metrics, and nearly nothing
+/// is done meanwhile. With many more, requests time out, which is a trouble that nobody asked for.
 static AT_ONCE: Semaphore = Semaphore::const_new(64);
 
 const KILLS: u32 = 8;

@@ -17,9 +17,9 @@ pub(crate) use self::{
     backend::{Backend, on_each_store},
     daemon::Process,
     proxy::Proxy,
-    replica::{LEASE, Replica},
+    replica::Replica,
     story::{assert_fences_rise, assert_story, assert_told},
-    world::World,
+    world::{LEASE, World},
 };
 
 /// How long anything is waited for. Far above what it takes, because a test that fails on a busy machine tells nothing.

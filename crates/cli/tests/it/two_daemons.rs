@@ -18,6 +18,9 @@ use crate::harness::{DEADLINE, POLL, Process, World, assert_told};
 /// Stays at every step until a person says otherwise.
 const WAITING: &str = "{ steps: [25, 50, 100], hold: 1h }";
 
+/// A lease that nobody waits for to run out.
+const FOR_EVER: [(&str, &str); 1] = [("CROSSFADE_ENGINE__LEASE", "10h")];
+
 /// What a write to Route 53 has, and nothing else.
 const WRITE: &str = "ChangeResourceRecordSetsRequest";
 

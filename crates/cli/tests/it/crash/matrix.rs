@@ -25,13 +25,13 @@ use crossfade_playground::{Fault, FaultKind};
 use futures::future::join_all;
 
 use super::{AT_ONCE, RAMP, begin, was_completed, was_taken_back};
-use crate::harness::{Backend, Process, World};
+use crate::harness::{Backend, LEASE, Process, World};
 
 const OF_A_REVERT: [Point; 4] =
     [Point::IntentCommitted, Point::Answered, Point::AcceptedCommitted, Point::InSyncCommitted];
 
-/// A lease is 15 s long. By then the next daemon has it, and has written for itself.
-const BEYOND_THE_LEASE: Duration = Duration::from_secs(20);
+/// By then the next daemon has the lease, and has written for itself.
+const BEYOND_THE_LEASE: Duration = LEASE.saturating_add(Duration::from_secs(2));
 
 /// What becomes of the first batch of a write.
 #[derive(Clone, Copy, Debug)]

@@ -77,7 +77,8 @@ async fn completed(
     ask(told, &format!("{url}/api/v1/shifts/www/start"), "application/json", "{}".to_owned()).await;
     until_completed(told, &*store, &Client::new(&url, "tester").unwrap()).await;
 
-    assert_story(world, &store.events("www", 0, u32::MAX).await.unwrap(), &[50.0, 100.0]);
+    let history = insist(told, || store.events("www", 0, u32::MAX)).await;
+    assert_story(world, &history, &[50.0, 100.0]);
     insist(told, || async {
         let verified = world.run(&["--server", &url, "history", "verify", "www"]).await;
         if verified.code == 0 { Ok(()) } else { Err(verified) }
@@ -140,7 +141,7 @@ async fn insist<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
 async fn until_completed(told: &str, store: &dyn Port, client: &Client) {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        let shift = store.load("www").await.unwrap().unwrap().shift;
+        let shift = insist(told, || store.load("www")).await.unwrap().shift;
         if matches!(shift.phase, Phase::Completed { .. }) {
             return;
         }

@@ -10,9 +10,6 @@ use super::{
     http,
 };
 
-/// Long enough that a busy machine seldom loses one, short enough to be waited for.
-pub(crate) const LEASE: &str = "6s";
-
 pub(crate) struct Replica {
     pub(crate) process: Process,
     pub(crate) database: Proxy,
@@ -40,7 +37,6 @@ impl Replica {
         let settings = [
             (STORE, store),
             ("CROSSFADE_ACCOUNTS__DEFAULT__EMULATOR", through(&world.playground.aws_url(), &aws)),
-            ("CROSSFADE_ENGINE__LEASE", LEASE.to_owned()),
         ];
         let settings: Settings = settings.map(|(key, value)| (key.to_owned(), value)).into();
         let process = Process::start_as(name, world, settings, environment).await;

@@ -17,6 +17,9 @@ pub(crate) struct World {
     second: Option<String>,
 }
 
+/// Long enough that a busy machine seldom loses one, short enough to be waited for.
+pub(crate) const LEASE: Duration = Duration::from_secs(6);
+
 /// Longer than any test takes.
 const PREPARED_SECONDS: u32 = 600;
 
@@ -76,8 +79,9 @@ impl World {
             "[server]\nlisten = '127.0.0.1:0'\n\
              [accounts.default]\nemulator = '{}'\n\
              [engine]\npoll = '{poll}'\nmetrics_every = '1s'\nprobes_every = '1s'\nread_back_every = '{read_back_every}'\n\
-             propagation = '1s'\nrequests_per_second = 50\n",
-            self.playground.aws_url()
+             propagation = '1s'\nrequests_per_second = 50\nlease = '{}s'\n",
+            self.playground.aws_url(),
+            LEASE.as_secs(),
         );
         std::fs::write(self.folder.path().join("crossfade.toml"), config).unwrap();
     }

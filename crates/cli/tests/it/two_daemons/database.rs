@@ -10,8 +10,8 @@ use crossfade_store_postgres::testing::{Server, Stop};
 use futures::future::join_all;
 use tokio::task::block_in_place;
 
-use super::{advance, begin, goes_on_to_the_end, insist};
-use crate::harness::{DEADLINE, LEASE, POLL, Process, Replica, World, assert_fences_rise, assert_told};
+use super::{FOR_EVER, advance, begin, goes_on_to_the_end, insist};
+use crate::harness::{DEADLINE, POLL, Process, Replica, World, assert_fences_rise, assert_told};
 
 /// Commands that are answered before the database ends again, and after.
 const ANSWERS: usize = 4;
@@ -75,7 +75,7 @@ async fn ask(daemon: &Process, answered: &AtomicUsize, enough: &AtomicBool) -> V
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_takes_the_shift_back_while_there_is_no_database() {
     let Some(server) = block_in_place(Server::start) else { return };
-    let (kept, lost) = tokio::join!(under(&server, "10h"), under(&server, LEASE));
+    let (kept, lost) = tokio::join!(under(&server, &FOR_EVER), under(&server, &[]));
     let pairs = [&kept, &lost];
     block_in_place(|| server.stop_by(Stop::Killed));
     for (world, ..) in pairs {
@@ -98,13 +98,12 @@ async fn a_gate_takes_the_shift_back_while_there_is_no_database() {
     lost.2.await_event("www", "the way back", known).await;
 }
 
-/// Two daemons whose leases last so long, at the first step.
-async fn under(server: &Server, lease: &str) -> (World, Replica, Replica) {
+/// Two daemons with this in their environments, at the first step.
+async fn under(server: &Server, environment: &[(&str, &str)]) -> (World, Replica, Replica) {
     let world = Replica::world_on(server).await;
-    let settings = [("CROSSFADE_ENGINE__LEASE", lease)];
-    let one = Replica::start("one", &world, &settings).await;
+    let one = Replica::start("one", &world, environment).await;
     one.leads().await;
-    let other = Replica::start("other", &world, &settings).await;
+    let other = Replica::start("other", &world, environment).await;
     begin(&one, &world).await;
     (world, one, other)
 }

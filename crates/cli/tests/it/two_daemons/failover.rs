@@ -5,7 +5,7 @@ use crossfade_store_postgres::testing::{Server, Stop};
 use futures::future::join_all;
 use tokio::task::block_in_place;
 
-use super::{advance, begin, insist};
+use super::{FOR_EVER, advance, begin, insist};
 use crate::harness::{Process, Replica, World, assert_fences_rise};
 
 /// Two servers, of which the second is the first one's standby.
@@ -117,10 +117,9 @@ async fn an_owner_does_not_build_on_events_that_a_failover_lost() {
     let Some(cluster) = Cluster::start() else { return };
     let world = Replica::world_on(&cluster.primary).await;
     // Nobody else gets it: the promoted standby knows the lease.
-    let settings = [("CROSSFADE_ENGINE__LEASE", "10h")];
-    let one = Replica::start("one", &world, &settings).await;
+    let one = Replica::start("one", &world, &FOR_EVER).await;
     one.leads().await;
-    let other = Replica::start("other", &world, &settings).await;
+    let other = Replica::start("other", &world, &FOR_EVER).await;
     begin(&one, &world).await;
     cluster.falls_behind().await;
     advance(&one, 50.0).await;

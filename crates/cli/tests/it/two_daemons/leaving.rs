@@ -1,10 +1,7 @@
 //! Daemons that leave: asked to, or not.
 
-use super::{advance, begin, goes_on_to_the_end};
+use super::{FOR_EVER, advance, begin, goes_on_to_the_end};
 use crate::harness::{Backend, Process, Replica, World, run};
-
-/// Nobody waits for it to run out.
-const FOR_EVER: [(&str, &str); 1] = [("CROSSFADE_ENGINE__LEASE", "10h")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_asked_to_stop_hands_over_at_once() {
