@@ -10,6 +10,7 @@ use crossfade_core::{
     shift::{Phase, Purpose, Shift},
 };
 use crossfade_ports::{Account, SubmitError, ZonesError, zones::ChangeStatus};
+use tokio::time::Instant;
 
 use crate::{
     Point, guard,
@@ -81,13 +82,14 @@ impl Context {
         let mut names = slot.shift.names(&zone);
         names.extend(names.clone().iter().map(crossfade_core::RecordName::fence));
         // The time before the call: whatever changed later may be missing from the answer.
-        let at = self.clock.now();
+        let (at, began) = (self.clock.now(), Instant::now());
         let outdated = slot.outdated.clone();
         let answer = tokio::select! {
             answer = account.zones.read(&zone, &names) => answer,
             () = outdated.notified() => return Acted::Outdated,
             () = guard::ends(slot) => return Acted::Doubted,
         };
+        note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
         let listed = answer.map_err(|error| {
             tracing::warn!(shift.name = slot.shift.name, zone.id = %zone, error = %error, "a zone could not be read");
             error.to_string()
@@ -101,10 +103,12 @@ impl Context {
     }
 
     async fn ask(&self, slot: &mut Slot, account: &Account, change: ChangeId) -> Acted {
+        let began = Instant::now();
         let answer = tokio::select! {
             answer = account.zones.change(&change) => answer,
             () = guard::ends(slot) => return Acted::Doubted,
         };
+        note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
         let state = match answer {
             Ok(ChangeStatus::InSync) => ChangeState::InSync,
             Ok(ChangeStatus::Pending) => ChangeState::Pending,
@@ -124,7 +128,7 @@ impl Context {
 
     async fn submit(&self, slot: &mut Slot, account: &Account, generation: u64, batch: Batch) -> Acted {
         // Until what becomes of it is written down.
-        let answered = slot.seen.answered.take();
+        let (answered, began) = (slot.seen.answered.take(), Instant::now());
         let answer = tokio::select! {
             answer = account.zones.submit(&batch) => answer,
             () = guard::ends(slot) => {
@@ -133,6 +137,7 @@ impl Context {
                 return Acted::Doubted;
             }
         };
+        note(slot, began, matches!(answer, Err(SubmitError::Unanswered(_) | SubmitError::NotSent(_))));
         self.probe.at(Point::Answered);
         // Whatever was read before is no longer how the zone looks, or not known to be.
         slot.forget_zones();
@@ -167,6 +172,11 @@ impl Context {
         };
         self.record(slot, happened).await
     }
+}
+
+/// Whether Route 53 answers is the account's affair, not only the shift's.
+fn note(slot: &Slot, began: Instant, silent: bool) {
+    if silent { slot.holding.unanswered(began) } else { slot.holding.answered() }
 }
 
 /// Whether the shift is on its way down.

@@ -45,6 +45,10 @@
 //! - An account of active shifts that is in nobody's configuration is taken by anybody, to say so; it is given up for
 //!   a replica that knows it.
 //!
+//! - Who has had no answer of an account's Route 53 for [`Terms::unreached`] gives the account up, if somebody else is
+//!   there who could have it, and for some minutes does not count as one who could. So each replica tries once, and
+//!   where none of them gets an answer, the account stays with the last one until the first may try again.
+//!
 //! **Leaving.** A daemon that stops ends its rounds, then releases its leases: the next one has them within a second.
 
 mod keeper;
@@ -54,7 +58,7 @@ mod terms;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -84,8 +88,17 @@ pub(crate) struct Holding {
     over: CancellationToken,
     /// The highest epoch that was seen: its own, or in a fence.
     seen: AtomicU64,
+    route53: Mutex<Route53>,
     /// Wakes the keeper.
     nudge: Arc<Notify>,
+}
+
+/// Whether the account's Route 53 answers this replica.
+#[derive(Debug)]
+struct Route53 {
+    answered_at: Instant,
+    /// Of the attempts since then that had no answer: when the first began and when the last was over.
+    unanswered: Option<(Instant, Instant)>,
 }
 
 impl Holding {
@@ -96,6 +109,7 @@ impl Holding {
             over: CancellationToken::new(),
             // A database that has lost this lease may give its epoch again, but not to the same replica.
             seen: AtomicU64::new(lease.epoch),
+            route53: Mutex::new(Route53 { answered_at: attempted_at, unanswered: None }),
             lease,
             nudge,
         }
@@ -145,6 +159,27 @@ impl Holding {
         self.seen.fetch_max(epoch, Ordering::Relaxed);
         self.lose();
         false
+    }
+
+    /// Takes note of an answer of Route 53, even a refusal.
+    pub(crate) fn answered(&self) {
+        *self.route53() = Route53 { answered_at: Instant::now(), unanswered: None };
+    }
+
+    /// Takes note that an attempt which began then had no answer.
+    pub(crate) fn unanswered(&self, began: Instant) {
+        let mut route53 = self.route53();
+        let first = route53.unanswered.map_or(began.max(route53.answered_at), |(first, _)| first);
+        route53.unanswered = Some((first, Instant::now()));
+    }
+
+    /// Whether there was no answer for so long that somebody else should try.
+    fn is_unreached(&self) -> bool {
+        self.route53().unanswered.is_some_and(|(first, last)| last - first >= self.terms.unreached())
+    }
+
+    fn route53(&self) -> MutexGuard<'_, Route53> {
+        self.route53.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the next lease's epoch has to be above.

@@ -26,6 +26,10 @@ use crate::{Point, Probe};
 /// After nobody took what was given up, nothing is given up for so long: whoever should have is not well.
 const KEPT_AFTERWARDS: Duration = Duration::from_secs(60);
 
+/// Who could not reach Route 53 leaves the account to others for so long. Each change of hands takes from shifts the
+/// time to read everything anew, so it should be rare where nobody is better off.
+const WITHDRAWN: Duration = Duration::from_secs(600);
+
 pub(crate) struct Keeper {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -40,6 +44,9 @@ pub(crate) struct Keeper {
     /// From when on an account has been free, or is to be taken for free.
     free_since: BTreeMap<String, Instant>,
     given_up: BTreeSet<String>,
+    /// Accounts whose Route 53 did not answer here, and until when this replica does not count as one that could have
+    /// them.
+    withdrawn: BTreeMap<String, Instant>,
     /// Until when nothing is given up.
     kept_until: Instant,
     attended_at: Option<Instant>,
@@ -80,6 +87,7 @@ impl Keeper {
             worked_on,
             free_since: BTreeMap::new(),
             given_up: BTreeSet::new(),
+            withdrawn: BTreeMap::new(),
             kept_until: Instant::now(),
             attended_at: None,
             nudge: Arc::new(Notify::new()),
@@ -195,9 +203,7 @@ impl Keeper {
 
     async fn share_out(&mut self) -> Result<(), StoreError> {
         if self.attended_at.is_none_or(|at| at.elapsed() >= self.terms.renew_every()) {
-            let at = Instant::now();
-            self.answered(self.store.attend(&self.me, self.terms.present())).await?;
-            self.attended_at = Some(at);
+            self.attend().await?;
         }
         let (leases, replicas) =
             join(self.answered(self.store.leases()), self.answered(self.store.replicas())).await;
@@ -210,7 +216,19 @@ impl Keeper {
         }
         let mut roster = Roster::new(&self.me, replicas, &leases, &self.worked_on.borrow());
         self.take(&mut roster).await?;
-        self.give_up_one(&roster).await
+        self.give_up_one(&roster).await?;
+        self.hand_on_one(&roster).await
+    }
+
+    /// Says which accounts this replica could have.
+    async fn attend(&mut self) -> Result<(), StoreError> {
+        let at = Instant::now();
+        self.withdrawn.retain(|_, until| at < *until);
+        let mut me = self.me.clone();
+        me.accounts.retain(|account| !self.withdrawn.contains_key(account));
+        self.answered(self.store.attend(&me, self.terms.present())).await?;
+        self.attended_at = Some(at);
+        Ok(())
     }
 
     async fn take(&mut self, roster: &mut Roster) -> Result<(), StoreError> {
@@ -249,6 +267,28 @@ impl Keeper {
         );
         self.free_since.insert(account.clone(), Instant::now() + self.terms.left_to_others());
         self.given_up.insert(account.clone());
+        self.publish();
+        holding.lose();
+        self.answered(self.store.release(&holding.lease)).await
+    }
+
+    /// Lets another replica try where Route 53 does not answer this one.
+    async fn hand_on_one(&mut self, roster: &Roster) -> Result<(), StoreError> {
+        let hopeless = |(account, holding): &(&String, &Arc<Holding>)| {
+            holding.is_unreached() && roster.is_for_others(account)
+        };
+        let Some(account) = self.held.iter().find(hopeless).map(|(account, _)| account.clone()) else {
+            return Ok(());
+        };
+        // First, so that nobody means to be fair and gives it back.
+        self.withdrawn.insert(account.clone(), Instant::now() + WITHDRAWN);
+        self.attend().await?;
+        let Some(holding) = self.held.remove(&account) else { return Ok(()) };
+        tracing::warn!(
+            account.name = account,
+            lease.epoch = holding.lease.epoch,
+            "Route 53 does not answer; the lease is given up for another replica to try"
+        );
         self.publish();
         holding.lose();
         self.answered(self.store.release(&holding.lease)).await

@@ -55,6 +55,11 @@ impl Roster {
         self.others_for(account).any(|other| (stray && knows(other)) || self.held_by(&other.id) + 2 <= mine)
     }
 
+    /// Whether somebody else could have the account.
+    pub(super) fn is_for_others(&self, account: &str) -> bool {
+        self.others_for(account).next().is_some()
+    }
+
     pub(super) fn taken(&mut self, account: &str) {
         self.holders.insert(account.to_owned(), self.me.clone());
     }

@@ -44,6 +44,12 @@ impl Terms {
         LOOK_AT_LEAST_EVERY.min(self.0 / 15)
     }
 
+    /// How long Route 53 does not answer before another replica should try: what may be a failure of Route 53 itself,
+    /// or of the way to it, is given the time that a lost replica is waited for, and a retry or two more.
+    pub(crate) fn unreached(self) -> Duration {
+        self.0 * 3
+    }
+
     /// How long what was given up is left to others: they look several times meanwhile.
     pub(crate) fn left_to_others(self) -> Duration {
         self.look_every() * 3

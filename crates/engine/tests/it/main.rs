@@ -13,4 +13,5 @@ mod replicas;
 mod simulated;
 mod tail;
 mod trouble;
+mod unreached;
 mod zones;

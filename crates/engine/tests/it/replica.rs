@@ -48,6 +48,8 @@ pub(crate) struct Line {
     inner: MemoryZones,
     /// Batches wait, and are sent when they no longer have to.
     stalled: tokio::sync::watch::Sender<bool>,
+    /// Nothing is sent, and nothing answers.
+    cut: AtomicBool,
     /// Batches that were sent, and when.
     sent: Mutex<Vec<Instant>>,
 }
@@ -75,11 +77,27 @@ impl Reach {
 
 impl Line {
     pub(crate) fn new(inner: MemoryZones) -> Line {
-        Line { inner, stalled: tokio::sync::watch::Sender::default(), sent: Mutex::default() }
+        Line {
+            inner,
+            stalled: tokio::sync::watch::Sender::default(),
+            cut: AtomicBool::new(false),
+            sent: Mutex::default(),
+        }
     }
 
     pub(crate) fn stall(&self, stalled: bool) {
         self.stalled.send_replace(stalled);
+    }
+
+    pub(crate) fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    fn zones(&self) -> Result<&MemoryZones, ZonesError> {
+        match self.cut.load(Ordering::SeqCst) {
+            true => Err(ZonesError::Unavailable("cut off by the test".to_owned())),
+            false => Ok(&self.inner),
+        }
     }
 
     pub(crate) fn sent(&self) -> Vec<Instant> {
@@ -90,21 +108,22 @@ impl Line {
 #[async_trait]
 impl Zones for Line {
     async fn find(&self, id_or_name: &str) -> Result<Vec<Zone>, ZonesError> {
-        self.inner.find(id_or_name).await
+        self.zones()?.find(id_or_name).await
     }
 
     async fn read(&self, zone: &ZoneId, names: &BTreeSet<RecordName>) -> Result<Vec<RecordSet>, ZonesError> {
-        self.inner.read(zone, names).await
+        self.zones()?.read(zone, names).await
     }
 
     async fn submit(&self, batch: &Batch) -> Result<ChangeId, SubmitError> {
         self.stalled.subscribe().wait_for(|stalled| !stalled).await.unwrap();
+        self.zones().map_err(|error| SubmitError::NotSent(error.to_string()))?;
         self.sent.lock().unwrap().push(Instant::now());
         self.inner.submit(batch).await
     }
 
     async fn change(&self, id: &ChangeId) -> Result<ChangeStatus, ZonesError> {
-        self.inner.change(id).await
+        self.zones()?.change(id).await
     }
 }
 

@@ -23,7 +23,7 @@ const TRUSTED: Duration = Duration::from_secs(12);
 const LOOK: Duration = Duration::from_millis(1_500);
 
 /// Replica `a` holds the account, and the shift is at 10 %; `b` looks on.
-async fn led_by_a() -> World {
+pub(crate) async fn led_by_a() -> World {
     let mut world = World::new().await;
     world.start("a").await;
     world.until_held(&[("default", "a")]).await;

@@ -3,7 +3,7 @@
 use crossfade_core::event::Happened;
 use futures::future::join_all;
 
-use super::{WRITE, advance, begin, goes_on_to_the_end};
+use super::{FOR_EVER, WRITE, advance, begin, goes_on_to_the_end, insist};
 use crate::harness::{Proxy, Replica, World, assert_told};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,14 +31,36 @@ async fn cut_off_from_the_database(cut: fn(&Proxy)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_did_not_get_through_is_taken_up_once() {
+async fn an_owner_that_is_cut_off_from_route_53_lets_another_try() {
+    join_all([Proxy::hold as fn(&Proxy), Proxy::refuse, Proxy::hold_answers].map(cut_off_from_route_53))
+        .await;
+}
+
+async fn cut_off_from_route_53(cut: fn(&Proxy)) {
     let Some(world) = Replica::world().await else { return };
     let (one, other) = Replica::pair(&world).await;
+    begin(&one, &world).await;
+    cut(&one.aws);
+    insist(&one, &["advance", "www"]).await;
+    other.leads().await;
+    other.await_share("www", 50.0).await;
+    one.stands_by().await;
+    // What waited in the network arrives after all.
+    one.aws.heal();
+    goes_on_to_the_end(&one, &world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_did_not_get_through_is_taken_up_once() {
+    let Some(world) = Replica::world().await else { return };
+    let one = Replica::start("one", &world, &FOR_EVER).await;
+    one.leads().await;
+    let other = Replica::start("other", &world, &FOR_EVER).await;
     begin(&one, &world).await;
     one.aws.hold_at(WRITE);
     other.done(&["advance", "www"]).await;
     one.aws.sprung().await;
-    // The lease stays where it is: the database is well. So does the shift, until its owner reaches Route 53 again.
+    // It is too early for somebody else to try, so the shift waits until its owner reaches Route 53 again.
     let unanswered = |what: &Happened| matches!(what, Happened::Unanswered { .. });
     other.await_event("www", "a write without an answer", unanswered).await;
     assert!(is_at(&world, 25.0), "nothing has landed");
