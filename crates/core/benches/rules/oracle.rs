@@ -5,8 +5,8 @@
 use crossfade_core::gate::Row;
 
 use crate::simulation::{
-    cutover::{Decision, Rule, Seen, cloud_rate},
-    traffic::{TICK, USUAL_RATE},
+    cutover::{Decision, Rule, Seen},
+    traffic::{Faulty, USUAL_RATE},
 };
 
 /// The limit that follows from the legacy side's true rate: half a point above it.
@@ -20,17 +20,31 @@ pub(crate) const ENOUGH: f64 = 4.605_170_185_988_091;
 /// A rate at which a success is still possible.
 const HIGHEST_RATE: f64 = 0.999;
 
+/// A burstiness of nothing would be a division by it.
+const LEAST_BURSTINESS: f64 = 1e-6;
+
 pub(crate) struct Oracle {
-    /// It has to see so many bad minutes as are needed to sit a blip out: 3, 2 from 10 % on, 1 from 30 %.
+    /// Of the errors.
+    burstiness: f64,
+    /// It has to see so many minutes above the limit as are needed to sit a blip out: 3, 2 from 10 % on, 1 from 30 %.
     sits_blips_out: bool,
     evidence: f64,
     bad_minutes: u32,
     read: usize,
+    /// Of the fault, lately.
+    rate: f64,
 }
 
 impl Oracle {
-    pub(crate) fn new(sits_blips_out: bool) -> Oracle {
-        Oracle { sits_blips_out, evidence: 0.0, bad_minutes: 0, read: 0 }
+    pub(crate) fn new(sits_blips_out: bool, burstiness: f64) -> Oracle {
+        Oracle {
+            burstiness: burstiness.max(LEAST_BURSTINESS),
+            sits_blips_out,
+            evidence: 0.0,
+            bad_minutes: 0,
+            read: 0,
+            rate: 0.0,
+        }
     }
 
     fn patience(&self, rate: f64) -> u32 {
@@ -42,26 +56,32 @@ impl Oracle {
         }
     }
 
-    fn read(&mut self, row: &Row, faulty: f64, rate: f64) {
-        let Some(requests) = row.to.requests.filter(|_| faulty > 0.0) else { return };
+    fn read(&mut self, row: &Row, faulty: Faulty) {
+        let Some(requests) = row.to.requests.filter(|_| faulty.part > 0.0) else { return };
         let errors = row.to.errors.unwrap_or(0);
-        let gain = evidence(requests as f64, errors as f64, faulty, rate);
+        let gain = evidence(requests as f64, errors as f64, faulty, self.burstiness);
         self.evidence = (self.evidence + gain).max(0.0);
-        self.bad_minutes += u32::from(cloud_rate(row).is_some_and(|rate| rate > LIMIT));
+        let mean = faulty.part * faulty.rate + (1.0 - faulty.part) * USUAL_RATE;
+        self.bad_minutes += u32::from(mean > LIMIT);
+        self.rate = faulty.rate;
     }
 }
 
 impl Rule for Oracle {
     fn interval(&self) -> i64 {
-        TICK
+        30
+    }
+
+    fn watches(&self) -> bool {
+        true
     }
 
     fn decide(&mut self, seen: &Seen) -> Decision {
         for at in self.read..seen.rows.len() {
-            self.read(&seen.rows[at], seen.faulty[at], seen.fault_rate);
+            self.read(&seen.rows[at], seen.faulty[at]);
         }
         self.read = seen.rows.len();
-        if self.evidence >= ENOUGH && self.bad_minutes >= self.patience(seen.fault_rate) {
+        if self.evidence >= ENOUGH && self.bad_minutes >= self.patience(self.rate) {
             Decision::Revert
         } else {
             seen.advance_on_time()
@@ -69,30 +89,30 @@ impl Rule for Oracle {
     }
 }
 
-/// How much likelier, in nats, the errors are if the cloud has the fault than if it were at the limit instead; the fault
-/// was there in a part of the minute only.
-pub(crate) fn evidence(requests: f64, errors: f64, faulty: f64, rate: f64) -> f64 {
-    let mean = |rate: f64| (faulty * rate + (1.0 - faulty) * USUAL_RATE).min(HIGHEST_RATE);
+/// How much likelier, in nats, the errors of a minute are if the cloud had the fault in its part of it than if the cloud
+/// was at the limit all the minute.
+pub(crate) fn evidence(requests: f64, errors: f64, faulty: Faulty, burstiness: f64) -> f64 {
+    let mean = |rate: f64| (faulty.part * rate + (1.0 - faulty.part) * USUAL_RATE).min(HIGHEST_RATE);
     let likelihood = |rate: f64| {
-        let s = 1.0 / BURSTINESS - 1.0;
+        let s = 1.0 / burstiness - 1.0;
         ln_rising(rate * s, errors) + ln_rising((1.0 - rate) * s, requests - errors)
     };
-    likelihood(mean(rate)) - likelihood(mean(LIMIT))
+    likelihood(mean(faulty.rate)) - likelihood(LIMIT)
 }
 
 /// ln Γ(from + count) − ln Γ(from). Written anew: a bound must not rest on the arithmetic of what it bounds.
-fn ln_rising(from: f64, count: f64) -> f64 {
+pub(crate) fn ln_rising(from: f64, count: f64) -> f64 {
     ln_gamma(from + count) - ln_gamma(from)
 }
 
 /// <https://dlmf.nist.gov/5.11#E1>
 fn ln_gamma(mut x: f64) -> f64 {
-    let mut moved = 0.0;
+    let mut passed = 1.0;
     while x < 20.0 {
-        moved += x.ln();
+        passed *= x;
         x += 1.0;
     }
     let r = 1.0 / x;
     let series = r / 12.0 - r.powi(3) / 360.0 + r.powi(5) / 1_260.0 - r.powi(7) / 1_680.0;
-    (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series - moved
+    (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + series - passed.ln()
 }

@@ -7,12 +7,12 @@ use crate::{
     simulation::{
         cutover::{HOLD, METRIC_DELAY, STEPS},
         random::Random,
-        traffic::{TICK, USUAL_RATE, followed},
+        traffic::{ANSWERED_AFTER, Faulty, TICK, USUAL_RATE, followed},
     },
 };
 
-/// Draws for the mean evidence of a minute.
-const DRAWS: u32 = 200;
+/// Draws for the mean evidence of a minute, of all cases together.
+const DRAWS: i64 = 36_000;
 
 const TTL: i64 = 60;
 
@@ -30,9 +30,12 @@ pub(crate) struct Bound {
 pub(crate) fn bound(requests_per_second: f64, rate: f64, step: usize, onsets: i64) -> Bound {
     let mut random = Random::new(1);
     let mut sum = Bound { harm: 0.0, delay: 0.0 };
-    let cases = onsets * 6;
+    // The first step begins with a minute, the others anywhere in one.
+    let phases = if step == 0 { 1 } else { 6 };
+    let cases = onsets * phases;
     for case in 0..cases {
-        let path = Path { requests_per_second, rate, step, begins: case / 6 * TICK, phase: case % 6 * TICK };
+        let (begins, phase) = (case / phases * TICK, case % phases * TICK);
+        let path = Path { requests_per_second, rate, step, begins, phase, draws: DRAWS / cases };
         let until = path.enough(&mut random);
         sum.delay += (until - path.begins) as f64 / cases as f64;
         sum.harm += path.harm(until) / cases as f64;
@@ -48,6 +51,7 @@ struct Path {
     begins: i64,
     /// Into the minute, when the step began.
     phase: i64,
+    draws: i64,
 }
 
 impl Path {
@@ -69,23 +73,25 @@ impl Path {
     }
 
     fn evidence(&self, requests: f64, faulty: f64, random: &mut Random) -> f64 {
-        let mean = faulty * self.rate + (1.0 - faulty) * USUAL_RATE;
+        // The bound even knows which requests came when the fault was there.
+        let (mean, requests) = (self.rate, (faulty * requests).round());
         let s = 1.0 / BURSTINESS - 1.0;
-        let sum: f64 = (0..DRAWS)
+        let sum: f64 = (0..self.draws)
             .map(|_| {
                 let rate = if mean >= 1.0 { 1.0 } else { random.beta(mean * s, (1.0 - mean) * s) };
-                let errors = random.binomial(requests.round() as u64, rate);
-                evidence(requests.round(), errors as f64, faulty, self.rate)
+                let errors = random.binomial(requests as u64, rate);
+                evidence(requests, errors as f64, Faulty { part: 1.0, rate: self.rate }, BURSTINESS)
             })
             .sum();
-        sum / f64::from(DRAWS)
+        sum / self.draws as f64
     }
 
     fn harm(&self, until: i64) -> f64 {
         let every = |from: i64, until: i64| (from..until).step_by(TICK as usize);
         let reverted = self.share(until);
         let served: f64 = every(self.begins, until).map(|at| self.share(at)).sum();
-        let residual: f64 = every(-TICK, RESIDUAL).map(|at| reverted * (1.0 - followed(at, TTL))).sum();
+        let residual: f64 =
+            every(-ANSWERED_AFTER, RESIDUAL).map(|at| reverted * (1.0 - followed(at, TTL))).sum();
         (served + residual) * TICK as f64 * self.requests_per_second * (self.rate - USUAL_RATE)
     }
 
@@ -93,7 +99,7 @@ impl Path {
         let weight = |step: i64| usize::try_from(step).map_or(0.0, |step| STEPS[step.min(STEPS.len() - 1)]);
         let steps = at.div_euclid(HOLD);
         let now = self.step as i64 + steps;
-        let since = if now >= STEPS.len() as i64 { RESIDUAL } else { at - steps * HOLD - TICK };
+        let since = if now >= STEPS.len() as i64 { RESIDUAL } else { at - steps * HOLD - ANSWERED_AFTER };
         weight(now - 1) + (weight(now) - weight(now - 1)) * followed(since, TTL)
     }
 }

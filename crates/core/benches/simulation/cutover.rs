@@ -4,7 +4,7 @@ use crossfade_core::gate::Row;
 
 use super::{
     random::Random,
-    traffic::{Fault, TICK, Traffic, World},
+    traffic::{Fault, Faulty, TICK, Traffic, World},
 };
 
 /// The cloud's weights, as the quick start has them.
@@ -44,6 +44,8 @@ pub(crate) enum Story {
     Breaks(f64),
     /// From there on, but in every other minute only.
     BreaksOnAndOff(f64),
+    /// From the first step on, by so much above the usual when it has all the traffic, and less in proportion before.
+    WorseWithLoad(f64),
 }
 
 /// What a rule is shown.
@@ -51,9 +53,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) now: i64,
     /// The minutes that can be read, oldest first, from an hour before the cutover on.
     pub(crate) rows: &'a [Row],
-    /// For an oracle's eyes: the part of each of these minutes in which the cloud had its fault, and its rate.
-    pub(crate) faulty: &'a [f64],
-    pub(crate) fault_rate: f64,
+    /// For an oracle's eyes: the cloud's fault in each of these minutes.
+    pub(crate) faulty: &'a [Faulty],
     pub(crate) started_at: i64,
     pub(crate) step_started_at: i64,
     pub(crate) weight: f64,
@@ -70,6 +71,11 @@ pub(crate) trait Rule {
     /// Seconds between two looks.
     fn interval(&self) -> i64 {
         60
+    }
+
+    /// Whether it looks all the time.
+    fn watches(&self) -> bool {
+        false
     }
 
     fn decide(&mut self, seen: &Seen) -> Decision;
@@ -130,33 +136,40 @@ pub(crate) fn cloud_rate_over(rows: &[Row]) -> Option<f64> {
 
 pub(crate) fn run(traffic: Traffic, story: Story, rule: &mut dyn Rule, seed: u64) -> Outcome {
     let mut random = Random::new(seed);
+    let start = MIDNIGHT;
     // Looks and minutes have nothing to do with each other.
-    let start = MIDNIGHT + random.below(6) * TICK;
+    let looks_at = random.below(6) * TICK % rule.interval();
     let fault = fault(story, start, &mut random);
     let breaks_after = random.below(30) * TICK;
     let mut world = World::new(traffic, random);
     world.fault = fault;
+    world.harm_until = fault.from.saturating_add(LONGEST);
     for tick in -360..0 {
         world.tick(start + TICK * tick);
     }
     let mut now = start;
-    let (mut step, mut step_started_at) = (0, now);
-    world.set(STEPS[step], now);
+    // The first weights are set with the first look.
+    let (mut step, mut step_started_at) = (0, start + looks_at);
     let end = loop {
+        if now == start + looks_at {
+            world.set(STEPS[step], now);
+        }
         world.tick(now);
         now += TICK;
         if now >= limit(story, &world.fault, start) {
             break End::Held;
         }
-        if (now - start) % rule.interval() != 0 {
+        if now <= step_started_at || (!rule.watches() && (now - start) % rule.interval() != looks_at) {
             continue;
         }
-        let readable = world.rows.partition_point(|row| row.start + 60 + METRIC_DELAY <= now);
+        let whole = (now - traffic.metric_delay - world.rows[0].start).div_euclid(60);
+        let closed = usize::try_from(whole).map_or(0, |whole| whole.min(world.rows.len()));
+        let patchy = traffic.lost + traffic.late > 0.0;
+        let readable = if patchy { world.readable(closed, now) } else { Vec::new() };
         let seen = Seen {
             now,
-            rows: &world.rows[..readable],
-            faulty: &world.faulty[..readable],
-            fault_rate: world.fault.rate,
+            rows: if patchy { &readable } else { &world.rows[..closed] },
+            faulty: &world.faulty[..closed],
             started_at: start,
             step_started_at,
             weight: world.weight,
@@ -171,11 +184,12 @@ pub(crate) fn run(traffic: Traffic, story: Story, rule: &mut dyn Rule, seed: u64
                 world.set(STEPS[step], now);
                 if step == BREAKS_IN && matches!(story, Story::Breaks(_) | Story::BreaksOnAndOff(_)) {
                     world.fault.from = now + breaks_after;
+                    world.harm_until = world.fault.from + LONGEST;
                 }
             }
         }
     };
-    let (took, delay) = (now - start, now - world.fault.from);
+    let (took, delay) = (now - start, now.saturating_sub(world.fault.from));
     afterwards(&mut world, end, now);
     Outcome { end, took, delay, harm: world.harm }
 }
@@ -190,7 +204,8 @@ fn afterwards(world: &mut World, end: End, now: i64) {
         End::Completed if world.fault.from < now => world.fault.from + LONGEST,
         End::Completed | End::Held => now,
     };
-    for tick in (now..until).step_by(TICK as usize) {
+    // To the end of a minute: what it cost is counted then.
+    for tick in (now..until + 50).step_by(TICK as usize) {
         world.tick(tick);
     }
 }
@@ -199,19 +214,21 @@ fn afterwards(world: &mut World, end: End, now: i64) {
 fn limit(story: Story, fault: &Fault, start: i64) -> i64 {
     let longest = start + LONGEST_HEALTHY;
     match story {
-        Story::Healthy | Story::Blip(_) | Story::SharedEarly(_) | Story::SharedLate(_) | Story::Worse(_) => {
-            longest
-        }
-        Story::BrokenFromTheStart(_) | Story::Breaks(_) | Story::BreaksOnAndOff(_) => {
-            fault.from.saturating_add(LONGEST).min(longest)
-        }
+        Story::Healthy
+        | Story::Blip(_)
+        | Story::SharedEarly(_)
+        | Story::SharedLate(_)
+        | Story::Worse(_)
+        | Story::BrokenFromTheStart(_)
+        | Story::WorseWithLoad(_) => longest,
+        Story::Breaks(_) | Story::BreaksOnAndOff(_) => fault.from.saturating_add(LONGEST).min(longest),
     }
 }
 
 fn fault(story: Story, start: i64, random: &mut Random) -> Fault {
     let mut lasting = |rate: f64, earliest: i64, within: i64, seconds: i64, shared: bool| {
         let from = start + earliest + random.below(within / TICK) * TICK;
-        Fault { rate, from, until: from + seconds, shared, alternating: false }
+        Fault { rate, from, until: from + seconds, shared, alternating: false, grows: false }
     };
     let endless = |rate: f64, from: i64, alternating: bool| Fault {
         rate,
@@ -219,14 +236,16 @@ fn fault(story: Story, start: i64, random: &mut Random) -> Fault {
         until: i64::MAX,
         shared: false,
         alternating,
+        grows: false,
     };
     match story {
         Story::Healthy => Fault::default(),
         Story::Blip(rate) => lasting(rate, 0, 4_800, 120, false),
         Story::SharedEarly(rate) => lasting(rate, 0, 3_000, 600, true),
-        Story::SharedLate(rate) => lasting(rate, 3_600, 210, 600, true),
+        Story::SharedLate(rate) => lasting(rate, 3_600, 240, 600, true),
         Story::Worse(rate) | Story::BrokenFromTheStart(rate) => endless(rate, start, false),
         Story::Breaks(rate) => endless(rate, i64::MAX, false),
         Story::BreaksOnAndOff(rate) => endless(rate, i64::MAX, true),
+        Story::WorseWithLoad(rate) => Fault { grows: true, ..endless(rate, start, false) },
     }
 }

@@ -1,16 +1,21 @@
 //! The gate of this project as a rule: with the defaults of a plan that names both sides and nothing else.
 
-use crossfade_core::gate::{Config, Increase, State, Verdict, evaluate};
+use crossfade_core::gate::{Code, Config, Increase, State, Verdict, evaluate};
 
 use super::cutover::{Decision, HOLD, METRIC_DELAY, Rule, Seen};
 
 /// Seconds; `ramp.max_wait`.
-const MAX_WAIT: i64 = 7_200;
+pub(crate) const MAX_WAIT: i64 = 7_200;
+
+/// From this part of the meter on the gate holds.
+pub(crate) const SUSPICIOUS: f64 = 0.25;
 
 pub(crate) struct Gate {
     config: Config,
+    /// What holds is asked before whether the step is stalled and bad, as the design has it.
+    holds_first: bool,
     /// What the last decision was made on. With nothing new, nothing else follows.
-    judged: Option<(usize, i64, [bool; 2])>,
+    judged: Option<([usize; 2], i64, [bool; 2])>,
     decision: Decision,
 }
 
@@ -33,7 +38,11 @@ pub(crate) fn config() -> Config {
 
 impl Gate {
     pub(crate) fn new(config: Config) -> Gate {
-        Gate { config, judged: None, decision: Decision::Stay }
+        Gate { config, holds_first: false, judged: None, decision: Decision::Stay }
+    }
+
+    pub(crate) fn holding_first(self) -> Gate {
+        Gate { holds_first: true, ..self }
     }
 }
 
@@ -44,8 +53,11 @@ impl Rule for Gate {
 
     fn decide(&mut self, seen: &Seen) -> Decision {
         let (bakes_until, waits_until) = (seen.step_started_at + HOLD, seen.step_started_at + MAX_WAIT);
-        let judged =
-            Some((seen.rows.len(), seen.step_started_at, [seen.now >= bakes_until, seen.now >= waits_until]));
+        // Late datapoints change rows that were there before.
+        let known = seen.rows.iter().map(|row| [row.to, row.from].map(|side| side.requests.is_some()));
+        let known = known.flatten().filter(|known| *known).count();
+        let due = [seen.now >= bakes_until, seen.now >= waits_until];
+        let judged = Some(([seen.rows.len(), known], seen.step_started_at, due));
         if self.judged == judged {
             return self.decision;
         }
@@ -57,7 +69,11 @@ impl Rule for Gate {
             waits_until: Some(waits_until),
         };
         self.judged = judged;
-        self.decision = match evaluate(&self.config, &state, seen.rows, seen.now).code.verdict() {
+        let evaluation = evaluate(&self.config, &state, seen.rows, seen.now);
+        let spared =
+            self.holds_first && evaluation.code == Code::StalledBad && evaluation.score >= SUSPICIOUS;
+        self.decision = match evaluation.code.verdict() {
+            _ if spared => Decision::Stay,
             Verdict::Fail => Decision::Revert,
             Verdict::Pass => Decision::Advance,
             Verdict::Wait | Verdict::Hold => Decision::Stay,

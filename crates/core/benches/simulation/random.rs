@@ -3,8 +3,8 @@
 /// SplitMix64. <https://prng.di.unimi.it/splitmix64.c>
 pub(crate) struct Random(u64);
 
-/// Fewer successes than this are counted one by one; more are close enough to normal.
-const ONE_BY_ONE: f64 = 40.0;
+/// Fewer successes than this are drawn exactly; more are close enough to normal.
+const EXACT_BELOW: f64 = 40.0;
 
 impl Random {
     /// Seeds that follow each other begin far apart: where they are steps of the generator itself, each cutover would
@@ -32,29 +32,36 @@ impl Random {
             return trials - self.binomial(trials, 1.0 - chance);
         }
         let mean = trials as f64 * chance;
-        if mean >= ONE_BY_ONE {
+        if mean >= EXACT_BELOW {
             let drawn = mean + self.normal() * (mean * (1.0 - chance)).sqrt();
             return (drawn.round().max(0.0) as u64).min(trials);
         }
-        // From success to success: the failures between two of them are geometric.
-        let (mut successes, mut at) = (0, 0.0);
-        loop {
-            at += (self.uniform().ln() / (-chance).ln_1p()).floor() + 1.0;
-            if at > trials as f64 {
+        // By inversion, from no success upwards.
+        let (ratio, mut left) = (chance / (1.0 - chance), self.uniform());
+        let mut at = ((-chance).ln_1p() * trials as f64).exp();
+        for successes in 0..trials {
+            left -= at;
+            if left < 0.0 {
                 return successes;
             }
-            successes += 1;
+            at *= ratio * (trials - successes) as f64 / (successes + 1) as f64;
+            // What is left is less than a float can tell from nothing.
+            if at == 0.0 {
+                return successes;
+            }
         }
+        trials
     }
 
     pub(crate) fn poisson(&mut self, mean: f64) -> u64 {
-        if mean >= ONE_BY_ONE {
+        if mean >= EXACT_BELOW {
             return (mean + self.normal() * mean.sqrt()).round().max(0.0) as u64;
         }
-        let (mut count, mut at) = (0, -self.uniform().ln());
-        while at < mean {
+        let (mut left, mut at, mut count) = (self.uniform(), (-mean).exp(), 0);
+        while left >= at && at > 0.0 {
+            left -= at;
             count += 1;
-            at -= self.uniform().ln();
+            at *= mean / count as f64;
         }
         count
     }
@@ -65,7 +72,7 @@ impl Random {
     }
 
     /// By Marsaglia and Tsang. <https://doi.org/10.1145/358407.358414>
-    fn gamma(&mut self, shape: f64) -> f64 {
+    pub(crate) fn gamma(&mut self, shape: f64) -> f64 {
         if shape < 1.0 {
             return self.gamma(shape + 1.0) * self.uniform().powf(1.0 / shape);
         }
