@@ -21,7 +21,7 @@ fn simulated_cutovers_meet_the_goals() {
 /// What the benchmark measures are verdicts of every kind.
 #[test]
 fn an_hour_of_minutes_is_judged() {
-    let judged = |rate: f64| hours::judged(&simulation::ours::config(), &hours::rows(60, rate, 1)).code;
+    let judged = |rate: f64| hours::judged(&simulation::ours::config(), &hours::rows(60, rate, 2)).code;
     assert_eq!(judged(0.001), Code::Healthy);
     assert_eq!(judged(0.05), Code::Errors);
 }
