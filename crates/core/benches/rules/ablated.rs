@@ -50,13 +50,15 @@ pub(crate) struct Ablated {
     /// Of the newest two minutes.
     rates: [f64; 2],
     read: usize,
+    /// What the last look came to; it stands until there is a minute more or the step is old enough.
+    decided: Option<((usize, i64, bool), Decision)>,
 }
 
 impl Ablated {
     pub(crate) fn new(kind: Kind, config: Config) -> Ablated {
         let enough = (3.0 * 1_440.0 / config.false_alarms_per_day).ln();
         let (evidence, errors, sums, rates) = ([0.0; 3], [0; 3], [[0.0; 2]; 2], [0.0; 2]);
-        Ablated { kind, config, enough, evidence, errors, sums, rates, read: 0 }
+        Ablated { kind, config, enough, evidence, errors, sums, rates, read: 0, decided: None }
     }
 
     fn weigh(&mut self, row: &Row, limit: f64) {
@@ -151,11 +153,28 @@ impl Rule for Ablated {
     }
 
     fn decide(&mut self, seen: &Seen) -> Decision {
+        let basis = (seen.rows.len(), seen.step_started_at, seen.is_held_long_enough());
+        match self.decided {
+            Some((before, decision)) if before == basis => decision,
+            Some(_) | None => {
+                let decision = self.look(seen);
+                self.decided = Some((basis, decision));
+                decision
+            }
+        }
+    }
+}
+
+impl Ablated {
+    fn look(&mut self, seen: &Seen) -> Decision {
+        let mut told = None;
         for at in self.read..seen.rows.len() {
-            if seen.rows[at].start + 60 > seen.started_at
-                && let Some(limit) = self.without_meter(seen, at + 1).limit
-            {
-                self.weigh(&seen.rows[at], limit);
+            if seen.rows[at].start + 60 > seen.started_at {
+                let evaluation = self.without_meter(seen, at + 1);
+                if let Some(limit) = evaluation.limit {
+                    self.weigh(&seen.rows[at], limit);
+                }
+                told = Some(evaluation);
             }
         }
         self.read = seen.rows.len();
@@ -163,7 +182,9 @@ impl Rule for Ablated {
             return Decision::Revert;
         }
         let suspicious = self.evidence.iter().any(|evidence| *evidence >= SUSPICIOUS * self.enough);
-        match self.without_meter(seen, seen.rows.len()).code.verdict() {
+        // The newest minute's was made of all of them.
+        let told = told.unwrap_or_else(|| self.without_meter(seen, seen.rows.len()));
+        match told.code.verdict() {
             Verdict::Fail => Decision::Revert,
             Verdict::Pass if !suspicious => Decision::Advance,
             Verdict::Pass | Verdict::Wait | Verdict::Hold => Decision::Stay,

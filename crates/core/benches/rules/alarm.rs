@@ -1,9 +1,11 @@
 //! A CloudWatch alarm on the error rate that stops the deployment, as CodeDeploy does it: N of N datapoints of a minute
 //! above the threshold. Steps go on by the clock while it is quiet.
 //!
-//! How datapoints are evaluated, and that missing ones are looked past while there are others:
-//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>; how an alarm stops
-//! a deployment: <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployments-stop.html>.
+//! That the newest datapoints there are count, and missing ones are looked past while there are enough of others:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html>. That up to ten alarms
+//! stop a deployment when any of them is activated:
+//! <https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-create-alarms.html>. How many datapoints, and
+//! what threshold, is up to the owner: 1 of 1 and 3 of 3 above 1 % are ours.
 //!
 //! Kinder than the original: no latency of the alarm itself, and missing data never alarm.
 

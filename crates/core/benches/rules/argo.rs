@@ -1,8 +1,12 @@
 //! Argo Rollouts: measurements in the background, each of as many minutes as lie between two. The run fails when more
 //! than `failureLimit` of them have; steps go on by the clock meanwhile.
 //!
-//! Counters: <https://github.com/argoproj/argo-rollouts/blob/master/analysis/analysis.go>; the background analysis, its
-//! interval of 5 minutes and its limit of 3: <https://argo-rollouts.readthedocs.io/en/stable/features/analysis/>.
+//! Counters: `result.Failed > metric.FailureLimit` in
+//! <https://github.com/argoproj/argo-rollouts/blob/045c1cf0cd406ebac39be33b2d61df54b51d02b9/analysis/analysis.go>, so that
+//! a limit of 3 fails with the fourth; the documentation's words are "three such measurements". Its example of a
+//! background analysis has an interval of 5 minutes and a limit of 3:
+//! <https://github.com/argoproj/argo-rollouts/blob/010ad554e932161b933a6df49ee3378b1c470e5e/docs/features/analysis.md>.
+//! Without one the limit is 0. The minute is ours.
 //!
 //! Kinder than the original: it begins when all of a measurement lies in the cutover, it never reads a minute that is
 //! still being counted, and no data is a success.

@@ -1,9 +1,11 @@
 //! Kayenta's judge: when a step has fifty points of either side, a Mann-Whitney test of the error rates at 98 %
 //! confidence. `High` on its only, critical metric is a score of 0; everything else passes.
 //!
-//! The judge: <https://github.com/spinnaker/kayenta/tree/master/kayenta-judge>; the test:
-//! <https://github.com/spinnaker/kayenta/tree/master/kayenta-mannwhitney>; at least fifty points for each test:
-//! <https://spinnaker.io/docs/guides/user/canary/best-practices/>.
+//! The judge, with its tolerance of 0.25 and confidence of 0.98:
+//! <https://github.com/spinnaker/kayenta/blob/39c1d8a3f06298dcd2d3e71fd30998dc98c435ac/kayenta-judge/src/main/scala/com/netflix/kayenta/judge/NetflixACAJudge.scala>;
+//! the test, and its solver's exactness of 1e-4:
+//! <https://github.com/spinnaker/kayenta/blob/552aa6253b9997f157227094dc555bf2580bf5a2/kayenta-mannwhitney/src/main/scala/com/netflix/kayenta/mannwhitney/MannWhitney.scala>;
+//! at least fifty points for each test: <https://spinnaker.io/docs/guides/user/canary/best-practices/>.
 //!
 //! Kinder than the original: the metric's direction is known to be `increase`, and at 100 %, where no control is left,
 //! it passes; and a shift within its solver's tolerance is none, where the original calls rounding errors `High`.

@@ -90,14 +90,14 @@ impl Rule for Oracle {
 }
 
 /// How much likelier, in nats, the errors of a minute are if the cloud had the fault in its part of it than if the cloud
-/// was at the limit all the minute.
+/// was at the limit all the minute. A fault below the limit is none.
 pub(crate) fn evidence(requests: f64, errors: f64, faulty: Faulty, burstiness: f64) -> f64 {
     let mean = |rate: f64| (faulty.part * rate + (1.0 - faulty.part) * USUAL_RATE).min(HIGHEST_RATE);
     let likelihood = |rate: f64| {
         let s = 1.0 / burstiness - 1.0;
         ln_rising(rate * s, errors) + ln_rising((1.0 - rate) * s, requests - errors)
     };
-    likelihood(mean(faulty.rate)) - likelihood(LIMIT)
+    if faulty.rate > LIMIT { likelihood(mean(faulty.rate)) - likelihood(LIMIT) } else { 0.0 }
 }
 
 /// ln Γ(from + count) − ln Γ(from). Written anew: a bound must not rest on the arithmetic of what it bounds.

@@ -53,6 +53,10 @@ pub(crate) struct Seen<'a> {
     pub(crate) now: i64,
     /// The minutes that can be read, oldest first, from an hour before the cutover on.
     pub(crate) rows: &'a [Row],
+    /// How many of these minutes can be read, on either side; late ones change minutes that were there before.
+    pub(crate) readings: usize,
+    /// Whether there may be late ones.
+    pub(crate) is_patchy: bool,
     /// For an oracle's eyes: the cloud's fault in each of these minutes.
     pub(crate) faulty: &'a [Faulty],
     pub(crate) started_at: i64,
@@ -164,11 +168,15 @@ pub(crate) fn run(traffic: Traffic, story: Story, rule: &mut dyn Rule, seed: u64
         }
         let whole = (now - traffic.metric_delay - world.rows[0].start).div_euclid(60);
         let closed = usize::try_from(whole).map_or(0, |whole| whole.min(world.rows.len()));
-        let patchy = traffic.lost + traffic.late > 0.0;
-        let readable = if patchy { world.readable(closed, now) } else { Vec::new() };
+        let is_patchy = traffic.lost + traffic.late > 0.0;
+        let readable = if is_patchy { world.readable(closed, now) } else { Vec::new() };
+        let known =
+            |row: &Row| usize::from(row.to.requests.is_some()) + usize::from(row.from.requests.is_some());
         let seen = Seen {
             now,
-            rows: if patchy { &readable } else { &world.rows[..closed] },
+            rows: if is_patchy { &readable } else { &world.rows[..closed] },
+            readings: if is_patchy { readable.iter().map(known).sum() } else { closed },
+            is_patchy,
             faulty: &world.faulty[..closed],
             started_at: start,
             step_started_at,

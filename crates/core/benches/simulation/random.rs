@@ -81,11 +81,7 @@ impl Random {
         loop {
             let x = self.normal();
             let v = (1.0 + c * x).powi(3);
-            let uniform = self.uniform();
-            // The first half is the second without logarithms, for nearly all draws.
-            if v > 0.0
-                && (uniform < 1.0 - 0.0331 * x.powi(4) || uniform.ln() < 0.5 * x * x + d - d * v + d * v.ln())
-            {
+            if v > 0.0 && self.uniform().ln() < 0.5 * x * x + d - d * v + d * v.ln() {
                 return d * v;
             }
         }
