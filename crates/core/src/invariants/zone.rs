@@ -10,9 +10,9 @@ use crate::{
 };
 
 /// Over what landed. Somebody else may delete a member or set all weights to zero; a write of ours may not, and must
-/// not leave it like that.
+/// not leave it like that. Whoever gives records up writes fences, and leaves the records as they were found.
 pub(super) fn i1(world: &World<'_>) -> Result<(), String> {
-    for landed in world.landed.iter().filter(|landed| landed.purpose() != Some(Purpose::Release)) {
+    for landed in world.landed.iter().filter(|landed| !landed.shift.is_given_up()) {
         for group in landed.shift.groups.iter().filter(|group| group.zone == landed.batch.zone) {
             let after = weights_of(&landed.after, group);
             if after.values().all(|weight| weight.0 == 0) {
