@@ -294,7 +294,12 @@ impl Look<'_> {
         }
         // Without an open write the revert has been found done, or was undone by somebody else.
         if self.all_read() && self.shows_baseline() {
-            return Verge::Happen(vec![Happened::Reverted {}]);
+            if !self.shows_an_earlier_write() {
+                return Verge::Happen(vec![Happened::Reverted {}]);
+            }
+            if !self.shift.is_frozen() {
+                return Verge::Happen(vec![self.shift.intend_revert()]);
+            }
         }
         if let Some(read) = self.read_missing(None) {
             return Verge::Do(read);

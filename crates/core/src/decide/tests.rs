@@ -43,6 +43,8 @@ enum Fate {
     /// Lost before it was applied.
     Lost,
     Refused,
+    /// Accepted, and lost by Route 53 before it was applied.
+    Stranded,
 }
 
 struct World {
@@ -197,6 +199,7 @@ impl World {
         let change = ChangeId(format!("C{}", self.batches.len()));
         self.happen(match fate {
             Fate::Applied if landed => applied(&self.shift, generation, &zone, Some(change)),
+            Fate::Stranded => applied(&self.shift, generation, &zone, Some(change)),
             Fate::Applied | Fate::Refused => {
                 vec![Happened::Refused { generation, zone, error: "values do not match".to_owned() }]
             }

@@ -163,6 +163,15 @@ impl Look<'_> {
         self.shows(&self.shift.baseline_weights())
     }
 
+    /// Whether some zone has the fence of a write before the newest one, which Route 53 has lost. Whatever was made on
+    /// that fence, and is late, would still land.
+    pub(super) fn shows_an_earlier_write(&self) -> bool {
+        self.shift.zone_ids().any(|zone| {
+            let stamp = self.listing(zone).map(|listed| self.stamp(zone, listed));
+            matches!(stamp, Some(Stamp::Ours { generation }) if generation < self.shift.generation)
+        })
+    }
+
     /// Whether the listings have these weights; members that are not named may have any.
     pub(super) fn shows(&self, weights: &GroupWeights) -> bool {
         !weights.is_empty()

@@ -1,4 +1,4 @@
-//! A fence stands until nothing can arrive any more that only a fence refuses.
+//! A fence stands until nothing can arrive any more that only a fence refuses, and is one that refuses it.
 
 use jiff::SignedDuration;
 
@@ -158,4 +158,24 @@ fn a_retry_after_a_revert_that_overwrote_waits_until_it_can_arrive_no_more() {
     assert_eq!(world.steps(), [10.0]);
     world.pass(2);
     assert_eq!(world.steps(), [10.0, 10.0]);
+}
+
+#[test]
+fn a_revert_that_route_53_has_lost_is_written_again_for_its_fence() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Revert);
+    world.pass(5);
+    world.ask(Command::Retry);
+    world.fates = vec![Fate::Stranded, Fate::Stranded];
+    let sent = world.batches.len();
+    while world.batches.len() == sent {
+        world.step();
+    }
+    let late = world.batches.last().unwrap().clone();
+    world.ask(Command::Revert);
+    world.pass(5);
+    assert!(matches!(world.shift.phase, Phase::Reverted { .. }), "{:?}", world.shift.phase);
+    assert!(!apply(&mut world.zone.clone(), &late), "the step has another copy, which arrives now");
+    assert_eq!(world.fence().map(|fence| fence.generation), Some(world.shift.generation));
 }
