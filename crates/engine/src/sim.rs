@@ -168,6 +168,10 @@ struct Sim {
     /// When somebody else last changed a zone, and when a write was last found there.
     edited_at: i64,
     confirmed_at: i64,
+    /// Whoever looks after a shift in the end lets an approval's deadline run out, once.
+    lets_expire: bool,
+    /// For so many minutes a deadline has been over, and nothing has come of it.
+    expired_for: i64,
     demand: Option<Demand>,
     done: bool,
     // What the invariants see.

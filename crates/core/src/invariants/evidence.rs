@@ -6,8 +6,8 @@ use super::{Commit, World, seconds};
 use crate::{
     event::Happened,
     gate::{
-        AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, GateReport, LatencyData, ProbeData,
-        ProbeOutcome, ProbeRead,
+        AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, GateReport, LatencyData, Period,
+        ProbeData, ProbeOutcome, ProbeRead,
     },
     plan::{Alarms, Errors, Gate, Latency, OnFail, Question},
     shift::{Asked, Purpose, Shift},
@@ -18,6 +18,8 @@ const FRESH: SignedDuration = SignedDuration::from_secs(120);
 
 /// The periods that a proof of health is made of, if they have as many times the errors allowed as `ENOUGH` says.
 const NEWEST: usize = 30;
+/// And of no fewer than this.
+const PERIODS: usize = 5;
 const ENOUGH: f64 = 10.0;
 
 pub(super) fn i8(world: &World<'_>) -> Result<(), String> {
@@ -66,6 +68,16 @@ pub(super) fn i9(world: &World<'_>) -> Result<(), String> {
         if requests < errors.min_requests {
             let wanted = errors.min_requests;
             return Err(format!("gate {} passed on {requests} of {wanted} requests", gate.name));
+        }
+        let starts = data.to.periods.iter().map(|period| period.start);
+        if !starts.is_sorted_by(|one, next| one < next) {
+            return Err(format!("gate {} passed on a period that counts twice", gate.name));
+        }
+        let minutes =
+            evidence_of(errors, &data.to, settled, at).filter(|p| p.requests.or(p.errors) > Some(0));
+        let minutes = minutes.count();
+        if minutes < PERIODS {
+            return Err(format!("gate {} passed on {minutes} of {PERIODS} periods", gate.name));
         }
         // A proof is made of the newest half hour, and of more only where that is too little.
         let (requests, wrong) = proven(errors, &data.to, settled, at, NEWEST);
@@ -211,7 +223,8 @@ fn quiet(
                 let newest = [before.moved_at, before.settled_at, before.resumed_at, before.evidence_from];
                 let old = !flows
                     || since.is_some_and(|since| newest.into_iter().flatten().any(|moved| since < moved));
-                old && asked.alarms.acknowledgement(name, at).is_some()
+                let acknowledged = &mut asked.alarms.acknowledged.iter();
+                old && acknowledged.any(|one| one.name == *name && at < one.until.timestamp())
             }
             Some(AlarmReading::Found { state: AlarmState::InsufficientData, doubt, .. }) => {
                 !flows && doubt.is_none()
@@ -281,11 +294,20 @@ fn fast(
 
 /// Requests and errors in the periods that count as evidence: begun after it settled, and over for long enough.
 fn proven(gate: &Errors, side: &Fetched, settled: Timestamp, at: Timestamp, newest: usize) -> (u64, u64) {
-    let period = gate.error_rate.to.period();
-    let counted = |start: Timestamp| start >= settled && start + period + gate.metric_delay.0 <= at;
-    let counted = side.periods.newest_first().filter(|p| counted(p.start)).take(newest);
+    let counted = evidence_of(gate, side, settled, at).take(newest);
     counted.fold((0, 0), |(requests, errors), p| {
         let wrong = p.errors.unwrap_or(0);
         (requests + p.requests.unwrap_or(0).max(wrong), errors + wrong)
     })
+}
+
+/// The newest first.
+fn evidence_of<'a>(
+    gate: &Errors,
+    side: &'a Fetched,
+    settled: Timestamp,
+    at: Timestamp,
+) -> impl Iterator<Item = &'a Period> {
+    let closed = gate.error_rate.to.period() + gate.metric_delay.0;
+    side.periods.newest_first().filter(move |p| p.start >= settled && p.start + closed <= at)
 }

@@ -19,6 +19,7 @@ use super::{
     route53::Progress,
     stamp,
     store::Refusal,
+    watch::Grounds,
 };
 
 /// A request on its way.
@@ -28,6 +29,7 @@ pub(crate) enum Call {
     },
     Commit {
         before: Arc<Shift>,
+        grounds: Grounds,
         /// What the store is to have.
         base: Arc<Shift>,
         shift: Arc<Shift>,
@@ -85,6 +87,8 @@ pub(crate) enum Answer {
         shift: Arc<Shift>,
         all: Vec<Event>,
         events: Vec<Event>,
+        /// On which it was decided, unless it was stored.
+        grounds: Grounds,
         down: bool,
         then: Then,
     },
@@ -222,13 +226,12 @@ impl Sim {
                     if self.store.is_down(now) { Err(Refusal::Down) } else { Ok(self.store.shift.clone()) };
                 Answer::Loaded { shift, then }
             }
-            Call::Commit { before, base, shift, all, events, down, then } => {
-                let result = self.store_commit(r, Some(before), &base, &shift, &all, &events);
-                Answer::Committed { result, shift, all, events, down, then }
+            Call::Commit { before, grounds, base, shift, all, events, down, then } => {
+                let decided = (before, grounds.clone(), events.clone());
+                let result = self.store_commit(r, Some(decided), &base, &shift, &all);
+                Answer::Committed { result, shift, all, events, grounds, down, then }
             }
-            Call::Save { base, shift, all } => {
-                Answer::Saved(self.store_commit(r, None, &base, &shift, &all, &[]))
-            }
+            Call::Save { base, shift, all } => Answer::Saved(self.store_commit(r, None, &base, &shift, &all)),
             Call::Read { zone, began, reading_back } => {
                 let failed = self.swarm.strikes(Fault::ReadFails, &mut self.random);
                 if failed {
@@ -281,16 +284,15 @@ impl Sim {
     fn store_commit(
         &mut self,
         r: usize,
-        before: Option<Arc<Shift>>,
+        decided: Option<(Arc<Shift>, Grounds, Vec<Event>)>,
         base: &Shift,
         shift: &Arc<Shift>,
         all: &[Event],
-        events: &[Event],
     ) -> Result<(), Refusal> {
         let epoch = self.replicas[r].holding.map_or(0, |holding| holding.epoch);
         self.store.commit(self.now, base, shift, all, Some((r, epoch)))?;
-        if let Some(before) = before {
-            self.remember_commit(Some(r), before, events.to_vec(), true);
+        if let Some((before, grounds, events)) = decided {
+            self.remember_commit(grounds, before, events, true);
         }
         self.announce(Some(r));
         if self.swarm.strikes(Fault::CommitUnanswered, &mut self.random) {
@@ -303,8 +305,8 @@ impl Sim {
     pub(crate) fn answer(&mut self, r: usize, answer: Answer) {
         match answer {
             Answer::Loaded { shift, then } => self.loaded(r, shift, then),
-            Answer::Committed { result, shift, all, events, down, then } => {
-                self.committed(r, result, (shift, all, events), down, then);
+            Answer::Committed { result, shift, all, events, grounds, down, then } => {
+                self.committed(r, result, (shift, all, events, grounds), down, then);
             }
             Answer::Saved(result) => self.saved(r, result),
             Answer::Read { zone, began, reading_back, listed } => {
@@ -350,7 +352,7 @@ impl Sim {
         &mut self,
         r: usize,
         result: Result<(), Refusal>,
-        (shift, all, events): (Arc<Shift>, Vec<Event>, Vec<Event>),
+        (shift, all, events, grounds): (Arc<Shift>, Vec<Event>, Vec<Event>, Grounds),
         down: bool,
         then: Then,
     ) {
@@ -380,7 +382,7 @@ impl Sim {
             Err(Refusal::Down) if down => {
                 let before = std::mem::replace(&mut slot.shift, shift);
                 slot.unsaved = all;
-                self.remember_commit(Some(r), before, events, false);
+                self.remember_commit(grounds, before, events, false);
                 self.go_on(r, then);
             }
             Err(Refusal::Down) => self.not_committed(r, then),

@@ -5,6 +5,7 @@
 
 use crossfade_core::{
     calendar,
+    plan::{Deadline, Then},
     report::headline,
     shift::{Cause, Command, Phase},
 };
@@ -25,12 +26,15 @@ const READ_WITHIN: i64 = 30_000;
 /// As often as that may run out before a healthy shift is completed.
 const TURNS: i64 = 15;
 
+/// Minutes that may pass before what follows from an approval that did not come.
+const EXPIRES_WITHIN: i64 = 5;
+
 /// Longer than any life with all that its plans' calendars keep it waiting.
 const CLOSED_AT_MOST: i64 = 200 * 24 * 60 * MINUTE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
-    Reverted { by: i64 },
+    Reverted { by: i64, again: bool },
     Completed { since: i64, tries: u32 },
 }
 
@@ -51,7 +55,9 @@ impl Sim {
         self.announce(None);
         let by = now + REVERTED_WITHIN;
         let reverts = self.random.chance(0.5) && self.ask(Command::Revert, "the last person");
-        self.demand = Some(if reverts { Demand::Reverted { by } } else { self.to_be_completed() });
+        self.demand =
+            Some(if reverts { Demand::Reverted { by, again: false } } else { self.to_be_completed() });
+        self.lets_expire = self.random.chance(0.5);
         self.at(now + MINUTE, Due::Nurse);
     }
 
@@ -69,8 +75,11 @@ impl Sim {
             return Some(defect.clone());
         }
         let now = self.now;
+        if self.expired_for > EXPIRES_WITHIN {
+            return Some("an approval's deadline is over, and nothing has come of it".to_owned());
+        }
         let (late, what) = match self.demand? {
-            Demand::Reverted { by } => (now > by, "a person's revert has not ended at the baseline"),
+            Demand::Reverted { by, .. } => (now > by, "a person's revert has not ended at the baseline"),
             Demand::Completed { since, .. } => {
                 (now > since + TURNS * self.patience(), "a healthy shift was not completed")
             }
@@ -91,6 +100,8 @@ impl Sim {
     }
 
     pub(crate) fn nurse(&mut self) {
+        let expired = self.due_to_expire().is_some_and(|due| due <= self.now);
+        self.expired_for = if expired { self.expired_for + 1 } else { 0 };
         match self.demand {
             Some(Demand::Reverted { .. }) if self.is_at_baseline() => {
                 self.tally.reverts_demanded += 1;
@@ -119,9 +130,32 @@ impl Sim {
                 });
                 self.help(tries);
             }
+            // A write that was accepted and then lost looks like one that somebody else has undone, which waits for a
+            // person. Whoever has just asked for it asks once more.
+            Some(Demand::Reverted { again: false, .. }) if self.was_undone() => {
+                self.ask(Command::Revert, "the last person");
+                self.demand = Some(Demand::Reverted { by: self.now + REVERTED_WITHIN, again: true });
+            }
             Some(Demand::Reverted { .. }) | None => {}
         }
         self.at(self.now + MINUTE, Due::Nurse);
+    }
+
+    /// When a shift that has moved traffic is to go down for want of an approval, if its plan says so.
+    fn due_to_expire(&self) -> Option<i64> {
+        let shift = &self.store.shift;
+        let hold = shift.holds.get(&Cause::Approval).filter(|hold| !hold.until_resumed)?;
+        if shift.write.is_some() || shift.is_frozen() || shift.moved_at.is_none() {
+            return None;
+        }
+        let Deadline { deadline, then } = shift.plan.step(shift.next_step()?)?.approval.deadline()?;
+        (*then != Then::Hold).then(|| hold.since.as_millisecond() + deadline.0.as_secs() * 1_000)
+    }
+
+    fn was_undone(&self) -> bool {
+        let shift = &self.store.shift;
+        let reverting = matches!(shift.phase, Phase::Reverting { .. });
+        reverting && shift.write.is_none() && shift.holds.contains_key(&Cause::Drift)
     }
 
     fn is_at_baseline(&self) -> bool {
@@ -181,7 +215,9 @@ impl Sim {
                 } else if shift.holds.values().any(|hold| hold.until_resumed) {
                     self.ask(Command::Resume, "the operator");
                 } else if shift.holds.contains_key(&Cause::Approval) {
-                    self.ask(Command::Approve, "the operator");
+                    if !(self.lets_expire && self.due_to_expire().is_some()) {
+                        self.ask(Command::Approve, "the operator");
+                    }
                 } else if shift.holds.contains_key(&Cause::Dependency) {
                     self.clear_zone(true);
                 }

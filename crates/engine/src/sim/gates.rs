@@ -47,9 +47,10 @@ pub(crate) fn gates(random: &mut Random, pace: Pace, health: &Health, now: i64) 
 fn errors(random: &mut Random, pace: Pace) -> String {
     let from =
         if random.chance(0.5) { "\n      from: { preset: alb, load_balancer: app/legacy/1 }" } else { "" };
+    let enough = random.pick(&[20, 20, 20, 1_000]).unwrap_or(20);
     let mut gate = format!(
         "  - name: errors\n    error_rate:\n      to: {{ preset: alb, load_balancer: app/cloud/1 }}{from}\n    \
-         min_requests: 20\n"
+         min_requests: {enough}\n"
     );
     // What fails as usual is told from what fails beyond that by the `from` side alone.
     if pace == Pace::Hours && !from.is_empty() && random.chance(0.4) {

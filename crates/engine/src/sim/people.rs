@@ -8,7 +8,7 @@ use crossfade_core::{
     shift::{Command, Shift, command, revise},
 };
 
-use super::{Due, Sim, stamp, store::Refusal, world};
+use super::{Due, Sim, stamp, store::Refusal, watch::Grounds, world};
 
 /// How often each verb is tried, of those that are possible.
 const TASTE: [(Command, u64); 13] = [
@@ -81,7 +81,7 @@ impl Sim {
             )
         });
         *self.tally.verbs.entry(verb.verb()).or_default() += 1;
-        self.remember_commit(None, before, events, true);
+        self.remember_commit(Grounds::default(), before, events, true);
         self.announce(None);
         true
     }
@@ -117,7 +117,7 @@ impl Sim {
         }
         self.note(|| format!("a person: apply a changed plan, {text}"));
         *self.tally.verbs.entry("revise").or_default() += 1;
-        self.remember_commit(None, before, events, true);
+        self.remember_commit(Grounds::default(), before, events, true);
         self.announce(None);
         true
     }

@@ -19,7 +19,7 @@ use crossfade_core::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Call, Due, Sim, Then, stamp, tally::Said};
+use super::{Call, Due, Sim, Then, stamp, tally::Said, watch::Grounds};
 use crate::evidence::KeptProbes;
 
 pub(crate) const SOON: i64 = 1_000;
@@ -279,7 +279,9 @@ impl Sim {
         let mut all = slot.unsaved.clone();
         all.extend(events.iter().cloned());
         let (before, base) = (slot.shift.clone(), slot.base.clone());
-        self.call(r, Call::Commit { before, base, shift: Arc::new(shift), all, events, down, then });
+        let grounds = Grounds::of(&slot.seen, &events);
+        let shift = Arc::new(shift);
+        self.call(r, Call::Commit { before, grounds, base, shift, all, events, down, then });
     }
 
     /// After a commit that was not done, and was not to be done without the store.

@@ -1,11 +1,13 @@
 //! What the invariants see, and when they are asked.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crossfade_core::{
-    RecordSet,
+    RecordSet, ZoneId,
     batch::Batch,
+    decide::{Observation, Other, ZoneRead},
     event::{Event, Happened},
+    gate::Answer as GateAnswer,
     invariants::{Commit, Landed, Violation, World, all},
     shift::{Phase, Shift, ZoneStage},
 };
@@ -15,16 +17,18 @@ use super::{Due, Sim, random::mix, stamp};
 /// As many requests in ten seconds as five a second and a burst of ten allow.
 const REQUESTS_MAX: u32 = 61;
 
-impl Sim {
-    /// Everything that was written down, and what it was decided on.
-    pub(crate) fn remember_commit(
-        &mut self,
-        by: Option<usize>,
-        before: Arc<Shift>,
-        events: Vec<Event>,
-        saved: bool,
-    ) {
-        let goes_on = |event: &Event| {
+/// What a daemon had seen when it decided; nothing, of people.
+#[derive(Clone, Default)]
+pub(crate) struct Grounds {
+    gates: BTreeMap<String, GateAnswer>,
+    reads: BTreeMap<ZoneId, ZoneRead>,
+    others: BTreeMap<String, Other>,
+}
+
+impl Grounds {
+    /// Of what nobody asks about, nothing is kept.
+    pub(crate) fn of(seen: &Observation, events: &[Event]) -> Grounds {
+        let matters = |event: &Event| {
             matches!(
                 event.what,
                 Happened::Intended { .. }
@@ -33,15 +37,31 @@ impl Sim {
                     | Happened::GateFailed { .. }
             )
         };
-        let seen = by.filter(|_| events.iter().any(goes_on)).and_then(|r| self.replicas[r].slot.as_ref());
-        let (gates, reads, others) = seen.map_or_else(Default::default, |slot| {
-            (slot.seen.gates.clone(), slot.seen.zones.clone(), slot.seen.others.clone())
-        });
+        if !events.iter().any(matters) {
+            return Grounds::default();
+        }
+        Grounds { gates: seen.gates.clone(), reads: seen.zones.clone(), others: seen.others.clone() }
+    }
+}
+
+impl Sim {
+    /// Everything that was written down, and what it was decided on.
+    pub(crate) fn remember_commit(
+        &mut self,
+        grounds: Grounds,
+        before: Arc<Shift>,
+        events: Vec<Event>,
+        saved: bool,
+    ) {
+        let Grounds { gates, reads, others } = grounds;
         for event in &events {
             if let Ok((kind, data)) = event.what.to_parts() {
                 *self.tally.events.entry(kind.clone()).or_default() += 1;
                 self.note(|| format!("{} of {}: {}", kind, event.actor.0, abridged(&data)));
             }
+        }
+        if events.iter().any(|event| matches!(event.what, Happened::ApprovalExpired { .. })) {
+            self.lets_expire = false;
         }
         if events.iter().any(|event| matches!(event.what, Happened::Confirmed { .. })) {
             self.confirmed_at = self.now;

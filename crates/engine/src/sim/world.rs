@@ -65,6 +65,8 @@ impl Sim {
             forgetful_until: 0,
             edited_at: 0,
             confirmed_at: 0,
+            lets_expire: false,
+            expired_for: 0,
             demand: None,
             done: false,
             commits: Vec::new(),
