@@ -3,6 +3,8 @@
 //! A batch deletes what was listed and creates it again with other weights, and does the same to the fence. That
 //! makes it a compare-and-swap: if anything it deletes is no longer as listed, Route 53 refuses the whole batch.
 
+mod apply;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ use crate::{
     GroupKey, RecordName, RecordSet, Weight, ZoneId,
     fence::{self, Fence},
 };
+
+pub use self::apply::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -278,26 +278,9 @@ impl World {
     }
 }
 
-/// Route 53: in order, on a copy, whole or not at all.
+/// Whether Route 53 takes the batch.
 fn apply(zone: &mut Vec<RecordSet>, batch: &Batch) -> bool {
-    let mut copy = zone.clone();
-    for change in &batch.changes {
-        let key = |set: &RecordSet| {
-            set.name == change.set.name
-                && set.record_type == change.set.record_type
-                && set.set_identifier() == change.set.set_identifier()
-        };
-        let at = copy.iter().position(key);
-        match (change.action, at) {
-            (Action::Delete, Some(at)) if copy[at] == change.set => drop(copy.remove(at)),
-            (Action::Create, None) => copy.push(change.set.clone()),
-            (Action::Upsert, Some(at)) => copy[at] = change.set.clone(),
-            (Action::Upsert, None) => copy.push(change.set.clone()),
-            (Action::Delete | Action::Create, _) => return false,
-        }
-    }
-    *zone = copy;
-    true
+    batch.apply_to(zone).map(|after| *zone = after).is_ok()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     GroupKey, RecordSet, Routing, Share, Weight, ZoneId,
-    batch::{Action, Batch, weights_of},
+    batch::{Batch, weights_of},
     decide::{ChangeRead, ChangeState},
     event::ChangeId,
     plan::Plan,
@@ -80,21 +80,7 @@ impl Zones {
 
     /// `None` is a refusal.
     pub(super) fn submit(&mut self, batch: &Batch, now: Timestamp) -> Option<ChangeId> {
-        let mut sets = self.list(&batch.zone);
-        for change in &batch.changes {
-            let same = |set: &RecordSet| {
-                set.name == change.set.name
-                    && set.record_type == change.set.record_type
-                    && set.set_identifier() == change.set.set_identifier()
-            };
-            let found = sets.iter().position(same);
-            match (change.action, found) {
-                (Action::Delete, Some(at)) if sets.get(at) == Some(&change.set) => drop(sets.remove(at)),
-                (Action::Upsert, Some(at)) => *sets.get_mut(at)? = change.set.clone(),
-                (Action::Create | Action::Upsert, None) => sets.push(change.set.clone()),
-                (Action::Delete, Some(_) | None) | (Action::Create, Some(_)) => return None,
-            }
-        }
+        let sets = batch.apply_to(&self.list(&batch.zone)).ok()?;
         self.zones.insert(batch.zone.clone(), sets);
         let change = ChangeId(format!("C{}", self.changes.len() + 1));
         self.changes.insert(change.clone(), now + PROPAGATION);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossfade_core::{
     GroupKey, RecordName, RecordSet, Routing, Weight, ZoneId,
-    batch::{Action, Batch},
+    batch::Batch,
     decide::{ChangeRead, ChangeState, Effect, Observation, Rules, ZoneRead, applied, decide},
     event::{Actor, ChangeId, Event, Happened},
     fence::Fence,
@@ -210,22 +210,7 @@ fn member(group: &GroupKey, id: &str, weight: u8) -> RecordSet {
     }
 }
 
-/// Route 53: in order, on a copy, whole or not at all.
+/// Whether Route 53 takes the batch.
 fn apply(zone: &mut Vec<RecordSet>, batch: &Batch) -> bool {
-    let mut copy = zone.clone();
-    for change in &batch.changes {
-        let key = |set: &RecordSet| {
-            set.name == change.set.name
-                && set.record_type == change.set.record_type
-                && set.set_identifier() == change.set.set_identifier()
-        };
-        match (change.action, copy.iter().position(key)) {
-            (Action::Delete, Some(at)) if copy[at] == change.set => drop(copy.remove(at)),
-            (Action::Upsert, Some(at)) => copy[at] = change.set.clone(),
-            (Action::Create | Action::Upsert, None) => copy.push(change.set.clone()),
-            (Action::Delete | Action::Create, _) => return false,
-        }
-    }
-    *zone = copy;
-    true
+    batch.apply_to(zone).map(|after| *zone = after).is_ok()
 }

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use crossfade_core::{
     RecordName, RecordSet, Routing, Weight, ZoneId,
-    batch::{Action, Batch},
+    batch::{Action, Batch, Change},
     event::ChangeId,
 };
 
 pub(crate) struct Route53 {
     pub(crate) zones: BTreeMap<ZoneId, Vec<RecordSet>>,
-    changes: BTreeMap<ChangeId, Change>,
+    changes: BTreeMap<ChangeId, Progressing>,
     issued: u64,
     /// For a mutation of this very world: fences are not compared.
     pub(crate) ignores_fences: bool,
 }
 
 #[derive(Clone, Copy)]
-struct Change {
+struct Progressing {
     in_sync_at: i64,
     forgotten_at: i64,
 }
@@ -37,33 +37,20 @@ impl Route53 {
     /// Applies a batch. `None` when it is refused.
     pub(crate) fn apply(&mut self, batch: &Batch) -> Option<()> {
         let zone = self.zones.get_mut(&batch.zone)?;
-        let mut copy = zone.clone();
-        for change in &batch.changes {
-            let at = copy.iter().position(|set| same_key(set, &change.set));
-            match (change.action, at) {
-                (Action::Delete, Some(at))
-                    if copy[at] == change.set || (self.ignores_fences && change.set.record_type == "TXT") =>
-                {
-                    drop(copy.remove(at));
-                }
-                (Action::Upsert, Some(at)) => copy[at] = change.set.clone(),
-                (Action::Create | Action::Upsert, None) => copy.push(change.set.clone()),
-                (Action::Delete, None) if self.ignores_fences && change.set.record_type == "TXT" => {}
-                (Action::Create, Some(at)) if self.ignores_fences && change.set.record_type == "TXT" => {
-                    copy[at] = change.set.clone();
-                }
-                (Action::Delete | Action::Create, _) => return None,
-            }
+        let mut after = match self.ignores_fences {
+            true => over_any_fence(batch, zone).apply_to(zone),
+            false => batch.apply_to(zone),
         }
-        sort(&mut copy);
-        *zone = copy;
+        .ok()?;
+        sort(&mut after);
+        *zone = after;
         Some(())
     }
 
     pub(crate) fn issue(&mut self, in_sync_at: i64, forgotten_at: i64) -> ChangeId {
         self.issued += 1;
         let id = ChangeId(format!("C{}", self.issued));
-        self.changes.insert(id.clone(), Change { in_sync_at, forgotten_at });
+        self.changes.insert(id.clone(), Progressing { in_sync_at, forgotten_at });
         id
     }
 
@@ -108,6 +95,20 @@ pub(crate) fn sort(sets: &mut [RecordSet]) {
     });
 }
 
-fn same_key(a: &RecordSet, b: &RecordSet) -> bool {
-    a.name == b.name && a.record_type == b.record_type && a.set_identifier() == b.set_identifier()
+/// The same batch, which deletes and replaces whatever fences there are.
+fn over_any_fence(batch: &Batch, zone: &[RecordSet]) -> Batch {
+    let mut batch = batch.clone();
+    batch.changes.retain_mut(|Change { action, set }| match action {
+        Action::Delete | Action::Create if set.record_type != "TXT" => true,
+        Action::Delete => {
+            let there = zone.iter().find(|there| there.name == set.name && there.record_type == "TXT");
+            there.map(|there| set.clone_from(there)).is_some()
+        }
+        Action::Create => {
+            *action = Action::Upsert;
+            true
+        }
+        Action::Upsert => true,
+    });
+    batch
 }

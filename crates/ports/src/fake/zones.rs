@@ -132,7 +132,7 @@ impl MemoryZones {
 
     /// Every record set of the zone; none for an unknown one.
     pub fn sets(&self, zone: &ZoneId) -> Vec<RecordSet> {
-        self.lock().zones.get(zone).map(|held| held.sets.values().cloned().collect()).unwrap_or_default()
+        self.lock().zones.get(zone).map(|held| held.sets.clone()).unwrap_or_default()
     }
 
     /// The weights of a group by set identifier.
@@ -294,7 +294,7 @@ impl Zones for MemoryZones {
         state.reads += 1;
         state.readable()?;
         let held = state.zones.get(zone).ok_or_else(|| ZonesError::NoSuchZone(zone.0.clone()))?;
-        Ok(held.sets.values().filter(|set| names.contains(&set.name)).cloned().collect())
+        Ok(held.sets.iter().filter(|set| names.contains(&set.name)).cloned().collect())
     }
 
     async fn submit(&self, batch: &Batch) -> Result<ChangeId, SubmitError> {

@@ -2,8 +2,6 @@
 //!
 //! The messages are those of Route 53, as far as they are known.
 
-use std::collections::BTreeMap;
-
 use crossfade_core::{
     RecordName, RecordSet, Routing,
     batch::{Action, CHARACTERS_MAX, Change, RECORDS_MAX},
@@ -11,9 +9,8 @@ use crossfade_core::{
 
 use crate::zones::Zone;
 
-/// By name, type, and what tells the members of a group apart.
-pub(super) type Sets = BTreeMap<Key, RecordSet>;
-type Key = (RecordName, String, String);
+/// In the order of a listing.
+pub(super) type Sets = Vec<RecordSet>;
 
 /// The most record sets of one name and type.
 /// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html>
@@ -33,7 +30,7 @@ pub(super) fn apex(name: &RecordName) -> Sets {
     };
     let authority = "ns-1.memory.example. hostmaster.memory.example. 1 7200 900 1209600 86400";
     let sets = [set("NS", 172_800, "ns-1.memory.example."), set("SOA", 900, authority)];
-    sets.into_iter().map(|set| (key(&set), set)).collect()
+    sets.into()
 }
 
 /// The record sets after the batch, or every reason against it.
@@ -45,6 +42,9 @@ pub(super) fn evaluate(zone: &Zone, before: &Sets, changes: &[Change]) -> Result
             reasons.push(reason);
         }
     }
+    sets.sort_by(|a, b| {
+        (&a.name, &a.record_type, a.set_identifier()).cmp(&(&b.name, &b.record_type, b.set_identifier()))
+    });
     if reasons.is_empty() { Ok(sets) } else { Err(format!("[{}]", reasons.join(", "))) }
 }
 
@@ -62,36 +62,17 @@ fn size(changes: &[Change]) -> Vec<String> {
     limits.into_iter().filter_map(|(exceeded, reason)| exceeded.then_some(reason)).collect()
 }
 
-fn apply(zone: &Zone, sets: &mut Sets, Change { action, set }: &Change) -> Result<(), String> {
-    let key = key(set);
-    match action {
-        Action::Delete => {
-            let what = format!("Tried to delete resource record set {} but", described(set));
-            match sets.get(&key) {
-                None => return Err(format!("{what} it was not found")),
-                Some(current) if !same(current, set) => {
-                    return Err(format!("{what} the values provided do not match the current values"));
-                }
-                Some(_) => sets.remove(&key),
-            };
-        }
-        Action::Create if sets.contains_key(&key) => {
-            return Err(format!(
-                "Tried to create resource record set {} but it already exists",
-                described(set)
-            ));
-        }
-        Action::Create | Action::Upsert => {
-            sets.remove(&key);
-            valid(zone, sets, set)?;
-            sets.insert(key, set.clone());
-        }
+fn apply(zone: &Zone, sets: &mut Sets, change: &Change) -> Result<(), String> {
+    change.apply_to(sets).map_err(|refusal| refusal.to_string())?;
+    match change.action {
+        Action::Delete => Ok(()),
+        Action::Create | Action::Upsert => valid(zone, sets, &change.set),
     }
-    Ok(())
 }
 
-fn valid(zone: &Zone, others: &Sets, set: &RecordSet) -> Result<(), String> {
-    let refuse = |why: &str| Err(format!("RRSet {} {why}", described(set)));
+/// Whether a record set fits among the others, of which it is one already.
+fn valid(zone: &Zone, sets: &Sets, set: &RecordSet) -> Result<(), String> {
+    let refuse = |why: &str| Err(format!("RRSet {} {why}", set.described()));
     if !set.name.is_in(&zone.name) {
         return refuse(&format!("is not permitted in zone {}.", zone.name));
     }
@@ -104,7 +85,8 @@ fn valid(zone: &Zone, others: &Sets, set: &RecordSet) -> Result<(), String> {
         }
         Some(_) | None => {}
     }
-    let at_name: Vec<&RecordSet> = others.values().filter(|other| other.name == set.name).collect();
+    let at_name: Vec<&RecordSet> =
+        sets.iter().filter(|other| other.name == set.name && *other != set).collect();
     if at_name.iter().any(|other| (other.record_type == "CNAME") != (set.record_type == "CNAME")) {
         return refuse("conflicts with a CNAME, or is one and other RRSets exist with the same name");
     }
@@ -126,35 +108,10 @@ fn valid(zone: &Zone, others: &Sets, set: &RecordSet) -> Result<(), String> {
     Ok(())
 }
 
-/// As a DELETE compares: everything, but the order of the values.
-fn same(a: &RecordSet, b: &RecordSet) -> bool {
-    let sorted = |set: &RecordSet| {
-        let mut set = set.clone();
-        set.values.sort();
-        set
-    };
-    sorted(a) == sorted(b)
-}
-
-fn key(set: &RecordSet) -> Key {
-    let member = match &set.routing {
-        Routing::Simple => String::new(),
-        Routing::Weighted { set_identifier, .. } => set_identifier.clone(),
-        // Their identifiers are not kept, and nothing else tells them apart.
-        Routing::Other(field) => format!("{field} {:?}", set.values),
-    };
-    (set.name.clone(), set.record_type.clone(), member)
-}
-
 fn policy(set: &RecordSet) -> &str {
     match &set.routing {
         Routing::Simple => "Simple",
         Routing::Weighted { .. } => "Weight",
         Routing::Other(field) => field,
     }
-}
-
-fn described(set: &RecordSet) -> String {
-    let identifier = set.set_identifier().map(|id| format!(", set-identifier='{id}'")).unwrap_or_default();
-    format!("[name='{}.', type='{}'{identifier}]", set.name, set.record_type)
 }
