@@ -346,6 +346,10 @@ impl Look<'_> {
             let Some(listed) = self.listing(zone) else { return Verge::Rest };
             drift.extend(self.misread(write, zone, listed));
         }
+        // Route 53 accepted it, and lost it: whoever goes down asks nobody to try again.
+        if !drift.is_empty() && write.purpose == Purpose::Revert && self.shows_an_earlier_write() {
+            return Verge::Happen(vec![self.shift.intend_revert()]);
+        }
         if !drift.is_empty() {
             return Verge::Happen(self.give_up_for_drift(write, &drift));
         }

@@ -179,3 +179,15 @@ fn a_revert_that_route_53_has_lost_is_written_again_for_its_fence() {
     assert!(!apply(&mut world.zone.clone(), &late), "the step has another copy, which arrives now");
     assert_eq!(world.fence().map(|fence| fence.generation), Some(world.shift.generation));
 }
+
+#[test]
+fn a_revert_that_route_53_has_lost_is_written_again_by_nobodys_leave() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Revert);
+    world.fates = vec![Fate::Stranded; 3];
+    world.pass(10);
+    assert_eq!(world.cloud(), 0);
+    assert!(matches!(world.shift.phase, Phase::Reverted { .. }), "{:?}", world.shift.phase);
+    assert!(world.shift.holds.is_empty(), "{:?}", world.shift.holds);
+}
