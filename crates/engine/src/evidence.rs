@@ -420,3 +420,40 @@ fn side(
     }
     Some((Fetched { periods: side.series.clone(), incomplete }, read_at))
 }
+
+#[cfg(test)]
+mod tests {
+    use crossfade_core::{
+        event::Actor,
+        plan::{Format, parse},
+        shift::{Command, command, create},
+    };
+
+    use super::*;
+
+    /// When a latency gate with this key has moved all traffic three days ago: how many hours its reads go back.
+    fn hours_read(key: &str) -> i64 {
+        let plan = format!(
+            "name: www\nrecords: [{{ zone: Z1, name: www.example.com, types: [A] }}]\nfrom: {{ legacy: 1 }}\n\
+             to: {{ cloud: 1 }}\nramp: {{ steps: [100], hold: 1h, bake: 96h }}\ngates:\n  - name: latency\n    \
+             latency: {{ to: {{ preset: alb, load_balancer: app/cloud/1 }}, \
+             from: {{ preset: alb, load_balancer: app/legacy/1 }} }}\n{key}"
+        );
+        let now: Timestamp = "2026-12-04T09:00:00Z".parse().unwrap();
+        let (plan, ada) = (parse(&plan, Format::Yaml).unwrap(), Actor("ada".to_owned()));
+        let group = "Z1/www.example.com/A".to_owned().try_into().unwrap();
+        let (created, _) = create(plan, vec![group], &ada, None, now).unwrap();
+        let (mut shift, _) = command(&created, Command::Start, &ada, None, now).unwrap();
+        shift.moved_at = Some(now - SignedDuration::from_hours(72));
+        let mut wanted = Wanted::default();
+        want(&mut wanted, &shift, now);
+        wanted.series.values().map(|from| now.duration_since(*from).as_hours()).max().unwrap()
+    }
+
+    /// What was usual on the `from` side is known as long as the gate has nothing else to go by.
+    #[test]
+    fn a_side_that_the_traffic_left_days_ago_is_still_compared_with() {
+        assert_eq!(hours_read(""), 73);
+        assert!(hours_read("    max_latency: 1s\n") < 48);
+    }
+}
