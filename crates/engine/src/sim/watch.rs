@@ -195,6 +195,10 @@ fn over(stored: &Shift, sent: &Shift, batch: &Batch, generation: u64) -> Option<
     if stored.name != sent.name {
         return Some("given up, and another shift was there");
     }
+    // A database that has lost the intent is before it, whatever came of that.
+    if generation > stored.generation {
+        return None;
+    }
     let landed = |shift: &Shift| {
         shift.write.as_ref().is_some_and(|write| {
             write.generation > generation
