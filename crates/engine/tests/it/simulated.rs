@@ -2,7 +2,7 @@
 
 use crossfade_engine::sim::{Options, Tally, live};
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 24;
 
 #[test]
 fn the_same_seed_is_the_same_life() {
