@@ -128,8 +128,8 @@ fn speaks_against(grounds: &Grounds<'_>, commit: &Commit, report: &GateReport) -
             match report.code.as_str() {
                 "silence" => true,
                 "blast_radius" => {
-                    let budget = errors.blast_radius.and_then(|budget| budget.per_step.or(budget.per_shift));
-                    budget.is_some_and(|budget| wrong > budget)
+                    let budgets = errors.blast_radius.map(|budget| [budget.per_step, budget.per_shift]);
+                    budgets.into_iter().flatten().flatten().min().is_some_and(|least| wrong > least)
                 }
                 _ => wrong >= errors.min_errors,
             }

@@ -130,8 +130,7 @@ impl Sim {
                 });
                 self.help(tries);
             }
-            // A write that was accepted and then lost looks like one that somebody else has undone, which waits for a
-            // person. Whoever has just asked for it asks once more.
+            // What somebody else has undone waits for a person. Whoever has just asked for it asks once more.
             Some(Demand::Reverted { again: false, .. }) if self.was_undone() => {
                 self.ask(Command::Revert, "the last person");
                 self.demand = Some(Demand::Reverted { by: self.now + REVERTED_WITHIN, again: true });
@@ -155,7 +154,8 @@ impl Sim {
     fn was_undone(&self) -> bool {
         let shift = &self.store.shift;
         let reverting = matches!(shift.phase, Phase::Reverting { .. });
-        reverting && shift.write.is_none() && shift.holds.contains_key(&Cause::Drift)
+        let edited = self.now < self.edited_at + REVERTED_WITHIN;
+        reverting && edited && shift.write.is_none() && shift.holds.contains_key(&Cause::Drift)
     }
 
     fn is_at_baseline(&self) -> bool {

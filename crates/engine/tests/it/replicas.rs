@@ -34,6 +34,17 @@ pub(crate) async fn led_by_a() -> World {
     world
 }
 
+/// Two accounts, one for each: the shift's is B's.
+pub(crate) async fn shared_out() -> World {
+    let mut world = World::new().await;
+    world.accounts = vec!["default", "other"];
+    world.start("a").await;
+    world.until_held(&[("default", "a"), ("other", "a")]).await;
+    world.start("b").await;
+    world.until_held(&[("default", "b"), ("other", "a")]).await;
+    world
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_a_crash_another_takes_over_within_the_lease() {
     let mut world = led_by_a().await;
@@ -105,12 +116,7 @@ async fn a_command_through_another_replica_is_acted_on_within_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn accounts_are_shared_out() {
-    let mut world = World::new().await;
-    world.accounts = vec!["default", "other"];
-    world.start("a").await;
-    world.until_held(&[("default", "a"), ("other", "a")]).await;
-    world.start("b").await;
-    world.until_held(&[("default", "b"), ("other", "a")]).await;
+    let mut world = shared_out().await;
     world.ask_at("a", Command::Start).await;
     world.until("at 10 %", observing(10.0)).await;
     assert_eq!(world.replica("b").line.sent().len(), 1);

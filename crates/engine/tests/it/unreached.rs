@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     harness::{World, is, observing},
-    replicas::led_by_a,
+    replicas::{led_by_a, shared_out},
     trouble::went_up_once,
 };
 
@@ -40,12 +40,7 @@ async fn who_cannot_reach_route_53_lets_another_try() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_given_up_is_not_given_back_for_the_sake_of_fairness() {
-    let mut world = World::new().await;
-    world.accounts = vec!["default", "other"];
-    world.start("a").await;
-    world.until_held(&[("default", "a"), ("other", "a")]).await;
-    world.start("b").await;
-    world.until_held(&[("default", "b"), ("other", "a")]).await;
+    let world = shared_out().await;
     world.ask_at("b", Command::Start).await;
     world.until("at 10 %", observing(10.0)).await;
     cut(&world, &["b"], true);
