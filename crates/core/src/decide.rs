@@ -21,20 +21,17 @@ use std::{cell::OnceCell, collections::BTreeMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::{
-    calendar::{Other, Progress},
-    write::applied,
-};
+pub use self::calendar::{Other, Progress};
 use self::{derived::Derived, zone::Compared};
 use crate::{
     RecordSet, ZoneId,
-    batch::{Batch, GroupWeights},
+    batch::Batch,
     calendar::Closed,
     event::{ChangeId, Event, Happened},
     gate::{self, Answer, GateReport, Verdict},
     plan::OnFail,
     report::{Next, Report},
-    shift::{Cause, Phase, Purpose, Shift, Write},
+    shift::{Cause, Phase, Shift, Write},
 };
 
 /// What was last seen of the world. Everything in it may be old; every part says how old.
@@ -315,7 +312,7 @@ impl Look<'_> {
         if !shift.is_given_up() || !shift.may_have_written() || waits_for_a_person {
             return Verge::Rest;
         }
-        Verge::Happen(vec![shift.intend(Purpose::Release, shift.landed, GroupWeights::new())])
+        Verge::Happen(vec![shift.intend_release()])
     }
 
     /// What follows from a failed gate, if anything does that has not followed already.

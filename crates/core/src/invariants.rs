@@ -207,7 +207,7 @@ const ALL: [Invariant; 20] = [
         "one write is open at a time, and each has a higher number than the one before",
         story::i13,
     ),
-    seen_by_all(14, "confirmed means read back after INSYNC", story::i14),
+    seen_by_all(14, "confirmed, or released, means read back after INSYNC", story::i14),
     simulated(15, "a step lands only on a zone that is as the shift left it", raise::i15),
     simulated(16, "a write touches the plan's names, types and zones, and their fences", zone::i16),
     simulated(17, "one daemon writes, and fences never show an earlier daemon after a later one", story::i17),

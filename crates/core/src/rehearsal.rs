@@ -19,7 +19,7 @@ use serde::Serialize;
 use self::{traffic::Traffic, zones::Zones};
 use crate::{
     GroupKey, RecordName, Share, ZoneId,
-    decide::{Effect, Observation, Other, Progress, Rules, ZoneRead, applied, decide},
+    decide::{Effect, Observation, Other, Progress, Rules, ZoneRead, decide},
     event::{Actor, Event, Happened},
     plan::Plan,
     shift::{Cause, Command, Phase, Shift, TransitionError, command, create},
@@ -294,7 +294,7 @@ impl Stage<'_> {
                 self.seen.zones.clear();
                 let zone = batch.zone.clone();
                 let happened = match self.zones.submit(&batch, self.now) {
-                    Some(change) => applied(&self.shift, generation, &zone, Some(change)),
+                    Some(change) => vec![Happened::Accepted { generation, zone, change: Some(change) }],
                     None => {
                         let error = "the values do not match".to_owned();
                         vec![Happened::Refused { generation, zone, error }]

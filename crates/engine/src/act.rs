@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossfade_core::{
     ZoneId,
     batch::Batch,
-    decide::{ChangeRead, ChangeState, Effect, Other, Trouble, ZoneRead, applied},
+    decide::{ChangeRead, ChangeState, Effect, Other, Trouble, ZoneRead},
     event::{ChangeId, Happened},
     shift::{Phase, Purpose, Shift},
 };
@@ -147,7 +147,7 @@ impl Context {
             Ok(change) => {
                 tracing::info!(shift.name = slot.shift.name, zone.id = %zone, write.generation = generation, change.id = change.0, "a batch was applied");
                 slot.seen.trouble = None;
-                applied(&slot.shift, generation, &zone, Some(change))
+                vec![Happened::Accepted { generation, zone, change: Some(change) }]
             }
             Err(error) => {
                 tracing::warn!(shift.name = slot.shift.name, zone.id = %zone, write.generation = generation, error = %error, "a batch was not acknowledged");

@@ -132,7 +132,7 @@ enum Due {
         r: usize,
     },
     Person,
-    /// Somebody has seen that a step does not get through.
+    /// Somebody has seen that a step does not get through, or that the database was away.
     Alarmed,
     Trouble,
     /// The faults stop.
@@ -172,6 +172,8 @@ struct Sim {
     lets_expire: bool,
     /// For so many minutes a deadline has been over, and nothing has come of it.
     expired_for: i64,
+    /// In the end the release goes bad, once, for a gate to notice.
+    goes_bad: bool,
     demand: Option<Demand>,
     done: bool,
     // What the invariants see.

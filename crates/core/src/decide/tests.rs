@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    ChangeRead, ChangeState, Effect, Observation, Other, Progress, Rules, ZoneRead, applied, decide,
-};
+use super::{ChangeRead, ChangeState, Effect, Observation, Other, Progress, Rules, ZoneRead, decide};
 use crate::{
     RecordName, RecordSet, RecordType, Routing, Share, Weight, ZoneId,
     batch::{Action, Batch},
@@ -198,8 +196,8 @@ impl World {
         self.batches.push(batch);
         let change = ChangeId(format!("C{}", self.batches.len()));
         self.happen(match fate {
-            Fate::Applied if landed => applied(&self.shift, generation, &zone, Some(change)),
-            Fate::Stranded => applied(&self.shift, generation, &zone, Some(change)),
+            Fate::Applied if landed => vec![Happened::Accepted { generation, zone, change: Some(change) }],
+            Fate::Stranded => vec![Happened::Accepted { generation, zone, change: Some(change) }],
             Fate::Applied | Fate::Refused => {
                 vec![Happened::Refused { generation, zone, error: "values do not match".to_owned() }]
             }

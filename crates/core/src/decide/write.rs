@@ -13,7 +13,7 @@ use crate::{
     event::{ChangeId, Happened},
     fence::{self, Fence},
     gate::Verdict,
-    shift::{Cause, Hold, Known, Purpose, REFUSALS_BEFORE_OVERWRITE, Shift, Write, ZoneStage, ZoneWrite},
+    shift::{Cause, Hold, Known, Purpose, REFUSALS_BEFORE_OVERWRITE, Write, ZoneStage, ZoneWrite},
 };
 
 use super::{ChangeState, Effect, FRESH, Look, Verge, zone::Stamp};
@@ -34,12 +34,6 @@ const ASK_EVERY: SignedDuration = SignedDuration::from_secs(2);
 
 impl Look<'_> {
     pub(super) fn advance(&self, write: &Write) -> Verge {
-        // The fences of several zones may be found gone in one look, after answers that were lost.
-        if write.purpose == Purpose::Release
-            && write.zones.values().all(|zone| zone.stage != ZoneStage::Intended)
-        {
-            return Verge::Happen(vec![Happened::Released {}]);
-        }
         if let Some(happened) = self.found_reverted() {
             return Verge::Happen(happened);
         }
@@ -101,7 +95,7 @@ impl Look<'_> {
         }
         let generation = write.generation;
         if self.has_landed(write, zone, &listed) {
-            return Verge::Happen(applied(self.shift, generation, zone, None));
+            return Verge::Happen(vec![landed(generation, zone)]);
         }
         if write.unfenced && !progress.unanswered && self.seen.answered != Some(generation) {
             let error = "a daemon before this one may have sent it".to_owned();
@@ -126,7 +120,7 @@ impl Look<'_> {
             }
             // A release leaves no fence behind; whose the next one is does not matter any more.
             Stamp::None | Stamp::Foreign { .. } if write.purpose == Purpose::Release => {
-                return Verge::Happen(applied(self.shift, generation, zone, None));
+                return Verge::Happen(vec![landed(generation, zone)]);
             }
             Stamp::None | Stamp::Ours { .. } | Stamp::Foreign { .. } | Stamp::Mixed => {}
         }
@@ -341,6 +335,17 @@ impl Look<'_> {
         if !self.all_read() {
             return self.failed_reads().unwrap_or(Verge::Rest);
         }
+        if write.purpose == Purpose::Release {
+            // Whatever was made on a fence that Route 53 has not removed, and is late, would still land.
+            let stands =
+                |zone: &ZoneId| self.listing(zone).is_some_and(|listed| self.newest_write(zone, listed) > 0);
+            let again = write.zones.keys().any(stands);
+            return Verge::Happen(vec![if again {
+                self.shift.intend_release()
+            } else {
+                Happened::Released {}
+            }]);
+        }
         let mut drift = Vec::new();
         for zone in write.zones.keys() {
             let Some(listed) = self.listing(zone) else { return Verge::Rest };
@@ -416,14 +421,7 @@ fn of_writing(event: &Happened) -> bool {
     matches!(hold.cause, Cause::Fault | Cause::NoData | Cause::Gate)
 }
 
-/// What follows when a zone's batch is known to be applied: by its answer, or without a change by the fence.
-pub fn applied(shift: &Shift, generation: u64, zone: &ZoneId, change: Option<ChangeId>) -> Vec<Happened> {
-    let mut happened = vec![Happened::Accepted { generation, zone: zone.clone(), change }];
-    if let Some(write) = &shift.write
-        && write.purpose == Purpose::Release
-        && write.zones.iter().all(|(other, progress)| other == zone || progress.stage != ZoneStage::Intended)
-    {
-        happened.push(Happened::Released {});
-    }
-    happened
+/// A zone's batch that is known to be applied, though not by its answer.
+fn landed(generation: u64, zone: &ZoneId) -> Happened {
+    Happened::Accepted { generation, zone: zone.clone(), change: None }
 }

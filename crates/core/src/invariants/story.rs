@@ -1,8 +1,10 @@
 //! Who wrote, what is remembered of it, and whether it ends: I13, I14, I17 to I20.
 
-use super::{World, evidence::failed_for_a_reason};
+use super::{Commit, World, evidence::failed_for_a_reason};
 use crate::{
+    RecordSet, ZoneId,
     event::{Happened, Hash, seal},
+    fence::{self, Fence},
     shift::{Purpose, ZoneStage},
 };
 
@@ -25,19 +27,24 @@ pub(super) fn i13(world: &World<'_>) -> Result<(), String> {
 /// And at rest, what was confirmed is what is there.
 pub(super) fn i14(world: &World<'_>) -> Result<(), String> {
     for commit in world.commits {
-        let Some(write) = &commit.before.write else { continue };
+        let before = &commit.before;
         for event in &commit.events {
-            let Happened::Confirmed { generation, sets, .. } = &event.what else { continue };
-            for (zone, progress) in &write.zones {
-                let ZoneStage::InSync { at } = progress.stage else {
-                    return Err(format!("write {generation} was confirmed before {zone} was in sync"));
+            if let Happened::Confirmed { generation, sets, .. } = &event.what {
+                let what = format!("write {generation} was confirmed");
+                let is_so = |zone: &ZoneId, listed: &[RecordSet]| {
+                    sets.get(zone) == Some(&before.own_sets(zone, listed))
                 };
-                let read = commit.reads.get(zone).filter(|read| read.at >= at);
-                let listed = read.and_then(|read| read.listed.as_ref().ok());
-                let shown = listed.map(|listed| commit.before.own_sets(zone, listed));
-                if shown.as_ref() != sets.get(zone) {
-                    return Err(format!("write {generation} was confirmed, and {zone} was not read back so"));
-                }
+                read_back(commit, &what, is_so)?;
+            }
+            if let Happened::Released {} = &event.what {
+                let is_ours = |fence: Fence| fence.owner == world.owner && fence.shift == before.name;
+                let is_gone = |zone: &ZoneId, listed: &[RecordSet]| {
+                    let names = before.names(zone);
+                    let mut fences =
+                        names.iter().filter_map(|name| Fence::decode(fence::find(listed, name)?));
+                    !fences.any(is_ours)
+                };
+                read_back(commit, "the fence was called removed", is_gone)?;
             }
         }
     }
@@ -48,6 +55,25 @@ pub(super) fn i14(world: &World<'_>) -> Result<(), String> {
             if found != known.sets {
                 return Err(format!("{zone} is remembered with {:?} and has {found:?}", known.sets));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Whether every zone of the open write was in sync, and then showed what it should.
+fn read_back(
+    commit: &Commit,
+    what: &str,
+    is_so: impl Fn(&ZoneId, &[RecordSet]) -> bool,
+) -> Result<(), String> {
+    for (zone, progress) in commit.before.write.iter().flat_map(|write| &write.zones) {
+        let ZoneStage::InSync { at } = progress.stage else {
+            return Err(format!("{what} before {zone} was in sync"));
+        };
+        let read = commit.reads.get(zone).filter(|read| read.at >= at);
+        let listed = read.and_then(|read| read.listed.as_ref().ok());
+        if !listed.is_some_and(|listed| is_so(zone, listed)) {
+            return Err(format!("{what}, and {zone} was not read back so"));
         }
     }
     Ok(())

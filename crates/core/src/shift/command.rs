@@ -405,6 +405,10 @@ impl Shift {
         self.intend(Purpose::StepBack { index }, share, self.weights_for(share))
     }
 
+    pub(crate) fn intend_release(&self) -> Happened {
+        self.intend(Purpose::Release, self.landed, GroupWeights::new())
+    }
+
     pub(crate) fn intend(&self, purpose: Purpose, share: Share, weights: GroupWeights) -> Happened {
         Happened::Intended { generation: self.generation + 1, purpose, share, weights, gates: Vec::new() }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crossfade_core::{
     GroupKey, RecordName, RecordSet, Routing, Weight, ZoneId,
     batch::Batch,
-    decide::{ChangeRead, ChangeState, Effect, Observation, Rules, ZoneRead, applied, decide},
+    decide::{ChangeRead, ChangeState, Effect, Observation, Rules, ZoneRead, decide},
     event::{Actor, ChangeId, Event, Happened},
     fence::Fence,
     gate::{Answer, Fetched, GateData, Period},
@@ -174,7 +174,8 @@ impl World {
             self.lost_answers -= 1;
             vec![Happened::Unanswered { generation, zone, error: "no answer in time".to_owned() }]
         } else {
-            applied(&self.shift, generation, &zone, Some(ChangeId(format!("C{}", self.changes))))
+            let change = Some(ChangeId(format!("C{}", self.changes)));
+            vec![Happened::Accepted { generation, zone, change }]
         };
         self.happen(happened);
     }

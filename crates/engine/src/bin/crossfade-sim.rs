@@ -16,13 +16,14 @@ use crossfade_engine::sim::{Life, Options, Tally, live};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "crossfade-sim [--seed N | --seeds A..B] [--for 5m] [--years N] [--threads N] [--replicas N]
-              [--verbose] [--at-least N] [--ignores-fences] [--trusts-too-long] [--compares-versions-only]
+              [--verbose] [--keep-going] [--at-least N] [--ignores-fences] [--trusts-too-long] [--compares-versions-only]
 
   --seed N        one life; with --verbose, its timeline
   --seeds A..B    these lives; the first violation ends it, with the end of its timeline and how to replay it
   --for 5m        lives from the first seed on, until all threads together have used a processor for so long
   --years N       lives from the first seed on, until so many years were lived through
   --threads N     at the same time; as many as there are processors, if not said. A life is the same in any of them
+  --keep-going    a violation does not end it: the seeds that have one are listed as they are found
   --replicas N    so many daemons in every life
   --at-least N    fails unless every kind of fault met every place it can meet, and every event happened, so often
   --ignores-fences, --trusts-too-long, --compares-versions-only
@@ -38,6 +39,7 @@ struct Asked {
     threads: usize,
     options: Options,
     single: bool,
+    keep_going: bool,
     /// Every fault has to have met every place this often.
     at_least: u64,
 }
@@ -100,11 +102,16 @@ fn run(asked: &Asked, began: Instant) -> (Tally, Option<Life>) {
                     if asked.years.is_some_and(|years| tally.years() >= f64::from(years)) {
                         end.store(0, Ordering::Relaxed);
                     }
-                    if life.violation.is_some() && failed.as_ref().is_none_or(|known| life.seed < known.seed)
-                    {
-                        // What was begun before it may yet fail, too.
-                        end.fetch_min(life.seed, Ordering::Relaxed);
-                        failed = Some(life);
+                    if let Some(violation) = &life.violation {
+                        if asked.keep_going {
+                            eprintln!("seed {} violates {violation}", life.seed);
+                        } else {
+                            // What was begun before it may yet fail, too.
+                            end.fetch_min(life.seed, Ordering::Relaxed);
+                        }
+                        if failed.as_ref().is_none_or(|known| life.seed < known.seed) {
+                            failed = Some(life);
+                        }
                     }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -113,7 +120,8 @@ fn run(asked: &Asked, began: Instant) -> (Tally, Option<Life>) {
             if Instant::now() >= say_at {
                 say_at += SAY_EVERY;
                 let (minutes, years) = (began.elapsed().as_secs() / 60, tally.years());
-                eprintln!("{minutes} min: {} lives, {years:.1} years, no violation", tally.lives);
+                let found = if failed.is_some() { "violations" } else { "no violation" };
+                eprintln!("{minutes} min: {} lives, {years:.1} years, {found}", tally.lives);
             }
         }
     });
@@ -151,6 +159,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         threads,
         options: Options::default(),
         single: false,
+        keep_going: false,
         at_least: 0,
     };
     while let Some(argument) = arguments.next() {
@@ -179,6 +188,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--threads" => asked.threads = usize::try_from(number(&value()?)?).unwrap_or(1).max(1),
             "--replicas" => asked.options.replicas = usize::try_from(number(&value()?)?).ok(),
             "--at-least" => asked.at_least = number(&value()?)?,
+            "--keep-going" => asked.keep_going = true,
             "--verbose" => asked.options.timeline = true,
             "--ignores-fences" => asked.options.mutations.ignores_fences = true,
             "--trusts-too-long" => asked.options.mutations.trusts_too_long = true,

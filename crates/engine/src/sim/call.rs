@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossfade_core::{
     RecordSet, ZoneId,
     batch::Batch,
-    decide::{ChangeRead, ChangeState, Other, Trouble, ZoneRead, applied},
+    decide::{ChangeRead, ChangeState, Other, Trouble, ZoneRead},
     event::{ChangeId, Event, Happened},
     fence::Fence,
     invariants::Sent,
@@ -424,16 +424,16 @@ impl Sim {
         let fences = sets.filter_map(Fence::decode).filter(|fence| fence.owner == self.owner);
         let newest = fences.map(|fence| fence.epoch).max().unwrap_or(0);
         slot.seen.saw(&slot.shift, zone, ZoneRead { at, listed });
+        if replica.holding.is_some_and(|holding| newest > holding.epoch) {
+            replica.seen_epoch = replica.seen_epoch.max(newest);
+            self.lose(r);
+            return self.sleep(r, self.now + SOON);
+        }
         if slot.again {
             // What was going to be done may no longer follow.
             slot.again = false;
             slot.effects.clear();
             return self.call(r, Call::Load { then: Then::Pass });
-        }
-        if replica.holding.is_some_and(|holding| newest > holding.epoch) {
-            replica.seen_epoch = replica.seen_epoch.max(newest);
-            self.lose(r);
-            return self.sleep(r, self.now + SOON);
         }
         self.next_effect(r, reading_back);
     }
@@ -446,7 +446,7 @@ impl Sim {
         let happened = match answer {
             Submitted::Applied(change) => {
                 slot.seen.trouble = None;
-                applied(&slot.shift, generation, &zone, Some(change))
+                vec![Happened::Accepted { generation, zone, change: Some(change) }]
             }
             Submitted::Refused => {
                 vec![Happened::Refused { generation, zone, error: "values do not match".to_owned() }]

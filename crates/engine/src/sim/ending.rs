@@ -1,11 +1,13 @@
 //! The end of a life: the faults stop, and progress is demanded.
 //!
 //! First, as often as not, a person reverts, once, and the zones must have their baseline weights soon after. Then
-//! somebody looks after the shift as a patient operator would, and it must be completed.
+//! somebody looks after the shift as a patient operator would, and it must be completed. On the way there, in some lives,
+//! the release goes bad in the middle of a long hold time, and a gate must say so soon after.
 
 use crossfade_core::{
     calendar,
-    plan::{Deadline, Then},
+    event::Happened,
+    plan::{Deadline, Gate, Question, Then},
     report::headline,
     shift::{Cause, Command, Phase},
 };
@@ -29,13 +31,26 @@ const TURNS: i64 = 15;
 /// Minutes that may pass before what follows from an approval that did not come.
 const EXPIRES_WITHIN: i64 = 5;
 
+/// A release of which every fifth request fails, or more, is noticed within this.
+const NOTICED_WITHIN: i64 = 20 * MINUTE;
+
 /// Longer than any life with all that its plans' calendars keep it waiting.
 const CLOSED_AT_MOST: i64 = 200 * 24 * 60 * MINUTE;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Demand {
-    Reverted { by: i64, again: bool },
-    Completed { since: i64, tries: u32 },
+    Reverted {
+        by: i64,
+        again: bool,
+    },
+    Completed {
+        since: i64,
+        tries: u32,
+    },
+    /// That the release is bad, as it has been since then.
+    Noticed {
+        since: i64,
+    },
 }
 
 impl Sim {
@@ -58,6 +73,7 @@ impl Sim {
         self.demand =
             Some(if reverts { Demand::Reverted { by, again: false } } else { self.to_be_completed() });
         self.lets_expire = self.random.chance(0.5);
+        self.goes_bad = self.random.chance(0.4);
         self.at(now + MINUTE, Due::Nurse);
     }
 
@@ -82,6 +98,9 @@ impl Sim {
             Demand::Reverted { by, .. } => (now > by, "a person's revert has not ended at the baseline"),
             Demand::Completed { since, .. } => {
                 (now > since + TURNS * self.patience(), "a healthy shift was not completed")
+            }
+            Demand::Noticed { since } => {
+                (now > since + NOTICED_WITHIN, "no gate says that the release is bad")
             }
         };
         if !late {
@@ -122,6 +141,9 @@ impl Sim {
                     return;
                 }
                 // Nobody is late while the calendar is closed; but it is not closed for good.
+                if self.goes_bad && self.would_notice() {
+                    return self.go_bad();
+                }
                 let closed = calendar::closed(&shift.plan, stamp(self.now)).is_some();
                 let waits = closed && shift.next_step().is_some() && since < self.began + CLOSED_AT_MOST;
                 self.demand = Some(match waits {
@@ -135,9 +157,47 @@ impl Sim {
                 self.ask(Command::Revert, "the last person");
                 self.demand = Some(Demand::Reverted { by: self.now + REVERTED_WITHIN, again: true });
             }
-            Some(Demand::Reverted { .. }) | None => {}
+            Some(Demand::Noticed { since }) if self.has_failed_since(since) => {
+                self.tally.bad_releases_noticed += 1;
+                self.traffic.heal(self.now);
+                self.demand = Some(self.to_be_completed());
+            }
+            Some(Demand::Reverted { .. } | Demand::Noticed { .. }) | None => {}
         }
         self.at(self.now + MINUTE, Due::Nurse);
+    }
+
+    /// Whether a gate that counts errors watches traffic on the `to` side, and will until long after it has to notice.
+    fn would_notice(&self) -> bool {
+        let shift = &self.store.shift;
+        let counts = |gate: &Gate| matches!(gate.question, Question::Errors(_)) && !gate.observe_only;
+        let (Some(next), Some(settled)) = (shift.next_step(), shift.settled_at) else { return false };
+        let hold = match next {
+            0 => return false,
+            next if next < shift.plan.ramp.steps.len() => shift.plan.hold(next - 1),
+            _ => shift.plan.bake(),
+        };
+        let goes_on_at = settled.as_millisecond() + 1_000 * hold.as_secs();
+        shift.write.is_none()
+            && shift.holds.is_empty()
+            && settled <= stamp(self.now)
+            && goes_on_at > self.now + NOTICED_WITHIN
+            && shift.plan.gates.iter().any(counts)
+            && self.traffic.serves(self.now)
+    }
+
+    fn go_bad(&mut self) {
+        self.goes_bad = false;
+        let ratio = 0.2 + 0.7 * self.random.unit();
+        self.traffic.turn_bad(self.now, ratio);
+        self.demand = Some(Demand::Noticed { since: self.now });
+        self.note(|| format!("the release goes bad: {:.0} % of its requests fail", 100.0 * ratio));
+        self.at(self.now + MINUTE, Due::Nurse);
+    }
+
+    fn has_failed_since(&self, since: i64) -> bool {
+        let newest = self.store.history.iter().rev().take_while(|event| event.at >= stamp(since));
+        newest.into_iter().any(|event| matches!(event.what, Happened::GateFailed { .. }))
     }
 
     /// When a shift that has moved traffic is to go down for want of an approval, if its plan says so.

@@ -28,6 +28,8 @@ pub enum Fault {
     MetricsMissing,
     MetricsLate,
     MetricsRestated,
+    /// CloudWatch is asked, and does not answer for minutes.
+    MetricsHang,
     /// An alarm goes red.
     AlarmRed,
     AlarmsUnreadable,
@@ -61,7 +63,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 34] = [
+    pub const ALL: [Fault; 35] = [
         Fault::Crash,
         Fault::Standstill,
         Fault::ClockJump,
@@ -76,6 +78,7 @@ impl Fault {
         Fault::MetricsMissing,
         Fault::MetricsLate,
         Fault::MetricsRestated,
+        Fault::MetricsHang,
         Fault::AlarmRed,
         Fault::AlarmsUnreadable,
         Fault::AlarmDeleted,

@@ -286,6 +286,11 @@ impl Sim {
             replica.evidence = Evidence::default();
             return;
         };
+        if now < self.traffic.hang_until {
+            // The answer is as old as it is when it comes; nothing else is asked meanwhile.
+            let life = replica.life;
+            return self.at(now + METRICS_EVERY, Due::Metrics { r, life });
+        }
         let shift = slot.shift.clone();
         let clock = stamp(now + replica.offset);
         replica.metrics_read_at = now;

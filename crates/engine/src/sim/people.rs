@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use crossfade_core::{
     event::{Actor, Event},
-    plan::{Format, parse},
+    plan::{Edge, Format, Freeze, Plan, parse},
     shift::{Command, Shift, command, revise},
 };
 
+use jiff::tz::TimeZone;
+
 use super::{Due, Sim, stamp, store::Refusal, watch::Grounds, world};
+
+const HOUR: i64 = 3_600_000;
 
 /// How often each verb is tried, of those that are possible.
 const TASTE: [(Command, u64); 13] = [
@@ -93,21 +97,20 @@ impl Sim {
 
     /// Somebody changes the plan of a shift that is under way: other steps, other times, other gates.
     fn revise(&mut self) -> bool {
-        let before = self.store.shift.clone();
-        let text = self.pace.plan(
-            &mut self.random,
-            &self.health,
-            self.plans,
-            &world::moved(&before, self.ttl),
-            self.now,
-        );
-        let plan = match parse(&text, Format::Yaml) {
-            Ok(plan) => plan,
+        let moved = world::moved(&self.store.shift, self.ttl);
+        let text = self.pace.plan(&mut self.random, &self.health, self.plans, &moved, self.now);
+        match parse(&text, Format::Yaml) {
+            Ok(plan) => self.apply(plan),
             Err(mistakes) => {
                 self.defect = Some(format!("the plan of the simulation is refused: {mistakes}"));
-                return false;
+                false
             }
-        };
+        }
+    }
+
+    /// Somebody applies a changed plan. `false` when there was nothing to change, or it could not be recorded.
+    fn apply(&mut self, plan: Plan) -> bool {
+        let before = self.store.shift.clone();
         let actor = Actor("a-person".to_owned());
         let revised =
             revise(&before, plan, &before.groups, &actor, Some("because".to_owned()), stamp(self.now));
@@ -115,18 +118,34 @@ impl Sim {
         if !self.commit_of_person(&before, shift, &events) {
             return false;
         }
-        self.note(|| format!("a person: apply a changed plan, {text}"));
+        self.note(|| "a person: apply a changed plan".to_owned());
         *self.tally.verbs.entry("revise").or_default() += 1;
         self.remember_commit(Grounds::default(), before, events, true);
         self.announce(None);
         true
     }
 
-    /// A step does not get through, and somebody who saw that pauses.
+    /// A step does not get through, or nothing did for a while, and somebody who saw that pauses, closes the calendar, or
+    /// gives the records up.
     pub(crate) fn alarmed(&mut self) {
-        if self.swarm.on && !self.store.is_down(self.now) {
-            self.ask(Command::Pause { freeze: false }, "a person");
+        if !self.swarm.on || self.store.is_down(self.now) {
+            return;
         }
+        match self.random.below(10) {
+            0..5 => drop(self.ask(Command::Pause { freeze: false }, "a person")),
+            5..9 => self.close_the_calendar(),
+            _ => drop(self.ask(Command::Cancel, "a person")),
+        }
+    }
+
+    fn close_the_calendar(&mut self) {
+        let edge = |at: i64| Edge::Instant(stamp(at).to_zoned(TimeZone::UTC));
+        let reason = "something is wrong".to_owned();
+        let ends = self.now + self.random.between(HOUR / 4, 8 * HOUR);
+        let freeze = Freeze { from: edge(self.now), to: edge(ends), reason };
+        let mut plan = self.store.shift.plan.clone();
+        plan.schedule.get_or_insert_default().freezes.push(freeze);
+        self.apply(plan);
     }
 
     /// The records belong to nobody: another plan for them.

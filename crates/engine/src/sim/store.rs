@@ -135,7 +135,9 @@ impl Store {
         let lost = self.history.len().saturating_sub(kept);
         self.history.truncate(kept);
         self.shift = shift;
-        self.lease = lease;
+        // It has been renewed since it was remembered, but for the last second.
+        let renewed = self.lease.filter(|held| lease.is_some_and(|then| then.epoch == held.epoch));
+        self.lease = renewed.or(lease);
         self.newest_epoch = newest_epoch;
         lost
     }

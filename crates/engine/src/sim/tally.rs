@@ -27,6 +27,7 @@ pub struct Tally {
     pub unsaved: u64,
     pub reverts_demanded: u64,
     pub completions_demanded: u64,
+    pub bad_releases_noticed: u64,
     pub faults: BTreeMap<(Fault, &'static str), u64>,
     pub verbs: BTreeMap<&'static str, u64>,
     pub events: BTreeMap<String, u64>,
@@ -55,6 +56,7 @@ impl Tally {
             (&mut self.unsaved, other.unsaved),
             (&mut self.reverts_demanded, other.reverts_demanded),
             (&mut self.completions_demanded, other.completions_demanded),
+            (&mut self.bad_releases_noticed, other.bad_releases_noticed),
         ] {
             *sum += more;
         }
@@ -146,6 +148,7 @@ impl Tally {
             "reverts, completions demanded",
             format!("{}, {}", self.reverts_demanded, self.completions_demanded),
         );
+        line("bad releases noticed", self.bad_releases_noticed.to_string());
         line("seconds of a processor", format!("{seconds:.1}"));
         line(
             "µs a simulated minute",

@@ -36,6 +36,7 @@ pub(crate) struct Traffic {
     pub(crate) missing_until: i64,
     pub(crate) late_until: i64,
     pub(crate) restated_until: i64,
+    pub(crate) hang_until: i64,
     minutes: VecDeque<Minute>,
 }
 
@@ -71,6 +72,7 @@ impl Traffic {
             missing_until: 0,
             late_until: 0,
             restated_until: 0,
+            hang_until: 0,
             minutes: VecDeque::new(),
         }
     }
@@ -80,6 +82,12 @@ impl Traffic {
         self.run_to(from.min(self.minutes.back().map_or(from, |last| last.start + MINUTE)));
         self.shares.retain(|(at, _)| *at <= from);
         self.shares.push((from, share));
+    }
+
+    /// From now on, until it is healed.
+    pub(crate) fn turn_bad(&mut self, now: i64, ratio: f64) {
+        self.run_to(now);
+        (self.bad_until, self.bad_ratio) = (i64::MAX, ratio);
     }
 
     pub(crate) fn heal(&mut self, now: i64) {
@@ -93,6 +101,7 @@ impl Traffic {
             &mut self.missing_until,
             &mut self.late_until,
             &mut self.restated_until,
+            &mut self.hang_until,
         ] {
             *until = (*until).min(now);
         }

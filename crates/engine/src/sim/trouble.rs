@@ -54,6 +54,11 @@ impl Sim {
                 self.store.down_until = now + self.random.between(1_000, 30_000);
                 self.forgetful_until = self.store.down_until + 15_000;
                 self.announce(None);
+                // Whoever was kept waiting acts as soon as it answers.
+                if self.random.chance(0.5) {
+                    let soon = self.store.down_until + self.random.between(0, 500);
+                    self.at(soon, Due::Alarmed);
+                }
                 self.note(|| format!("the database fails over and forgets {lost} events"));
             }
             Fault::ForeignWeight | Fault::ForeignDelete | Fault::ForeignFence | Fault::ForeignBaseline => {
@@ -67,6 +72,7 @@ impl Sim {
             Fault::MetricsMissing => self.traffic.missing_until = now + long,
             Fault::MetricsLate => self.traffic.late_until = now + long,
             Fault::MetricsRestated => self.traffic.restated_until = now + long,
+            Fault::MetricsHang => self.traffic.hang_until = now + long,
             Fault::AlarmRed if self.asks(is_of_alarms) => {
                 let red = Span { from: now, until: now + long };
                 if self.random.chance(0.6) {

@@ -34,6 +34,7 @@ impl Grounds {
                 Happened::Intended { .. }
                     | Happened::Completed {}
                     | Happened::Confirmed { .. }
+                    | Happened::Released {}
                     | Happened::GateFailed { .. }
             )
         };

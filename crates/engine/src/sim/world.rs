@@ -67,6 +67,7 @@ impl Sim {
             confirmed_at: 0,
             lets_expire: false,
             expired_for: 0,
+            goes_bad: false,
             demand: None,
             done: false,
             commits: Vec::new(),

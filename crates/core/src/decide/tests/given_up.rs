@@ -141,7 +141,7 @@ fn fences_that_are_all_gone_at_one_look_are_released() {
     for (zone, listed) in zones {
         world.seen.zones.insert(zone, ZoneRead { at: world.now, listed: Ok(listed) });
     }
-    world.settle();
+    world.pass(2);
     assert!(!world.shift.holds_records() && !world.shift.is_active(), "{:#?}", world.shift.write);
 }
 
@@ -190,4 +190,20 @@ fn a_revert_that_route_53_has_lost_is_written_again_by_nobodys_leave() {
     assert_eq!(world.cloud(), 0);
     assert!(matches!(world.shift.phase, Phase::Reverted { .. }), "{:?}", world.shift.phase);
     assert!(world.shift.holds.is_empty(), "{:?}", world.shift.holds);
+}
+
+#[test]
+fn a_release_that_route_53_has_lost_is_written_again() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Cancel);
+    world.fates = vec![Fate::Stranded; 2];
+    world.settle();
+    assert!(world.fates.is_empty(), "both are lost");
+    assert!(world.fence().is_none() && !world.shift.holds_records());
+    let releases = world
+        .events
+        .iter()
+        .filter(|event| matches!(event.what, Happened::Intended { purpose: Purpose::Release, .. }));
+    assert_eq!(releases.count(), 3);
 }
