@@ -147,13 +147,14 @@ pub fn overwrite(
     sized(zone, comment, changes)
 }
 
-/// Gives the names up: deletes their fences as listed and touches nothing else. `None` when there is none.
-pub fn release(zone: &ZoneId, comment: &str, listed: &[RecordSet], names: &[RecordName]) -> Option<Batch> {
-    let changes: Vec<Change> = names
-        .iter()
-        .filter_map(|name| fence::find(listed, name))
-        .map(|set| Change { action: Action::Delete, set: set.clone() })
-        .collect();
+/// Gives names up: deletes these fences as listed and touches nothing else. `None` when there is none.
+pub fn release<'a>(
+    zone: &ZoneId,
+    comment: &str,
+    fences: impl Iterator<Item = &'a RecordSet>,
+) -> Option<Batch> {
+    let changes: Vec<Change> =
+        fences.map(|set| Change { action: Action::Delete, set: set.clone() }).collect();
     (!changes.is_empty()).then(|| Batch { zone: zone.clone(), comment: shortened(comment), changes })
 }
 

@@ -132,6 +132,9 @@ enum Verge {
 /// A listing this old still says what a batch may be compared with: an edit made since is caught by the comparison.
 const FRESH: SignedDuration = SignedDuration::from_secs(30);
 
+/// Between two looks at records that do not fit the plan, belong to somebody else, or were changed by them.
+const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
+
 /// After a read that failed, where nothing presses.
 const READ_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
@@ -289,6 +292,10 @@ impl Look<'_> {
         if let Some(write) = &self.shift.write {
             return self.advance(write);
         }
+        let changed = self.changed_holds(usize::MAX);
+        if !changed.is_empty() {
+            return Verge::Happen(changed);
+        }
         // Without an open write the revert has been found done, or was undone by somebody else.
         if self.all_read() && self.shows_baseline() {
             if !self.shows_an_earlier_write() {
@@ -301,14 +308,16 @@ impl Look<'_> {
         if let Some(read) = self.read_missing(None) {
             return Verge::Do(read);
         }
-        let changed = self.changed_holds(usize::MAX);
-        if changed.is_empty() { self.failed_reads().unwrap_or(Verge::Rest) } else { Verge::Happen(changed) }
+        // Whoever has undone it may put it right.
+        self.failed_reads().unwrap_or_else(|| self.look_again())
     }
 
     /// The records were given up, and the fence still stands.
     fn giving_up(&self) -> Verge {
         let shift = self.shift;
-        let waits_for_a_person = shift.holds.values().any(|hold| hold.until_resumed);
+        // Whoever pauses and then gives the records up waits for nothing; Route 53 may have refused it.
+        let refused = shift.holds.get(&Cause::Fault).is_some_and(|hold| hold.until_resumed);
+        let waits_for_a_person = shift.is_frozen() || refused;
         if !shift.is_given_up() || !shift.may_have_written() || waits_for_a_person {
             return Verge::Rest;
         }
@@ -381,6 +390,17 @@ impl Look<'_> {
         }
         let failed = self.shift.zones().into_iter().filter(|zone| failed(zone).is_some());
         Some(Verge::Do(failed.map(|zone| Effect::Read { zone }).collect()))
+    }
+
+    /// Reads zones that nobody watches again, every minute.
+    fn look_again(&self) -> Verge {
+        let read = |zone: &ZoneId| self.seen.zones.get(zone).map(|read| read.at);
+        match self.shift.zone_ids().map(read).min().flatten().map(|at| at + LOOK_AGAIN_AFTER) {
+            Some(again) if self.now < again => Verge::Until(again, "the zone is read again"),
+            Some(_) | None => {
+                Verge::Do(self.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect())
+            }
+        }
     }
 
     /// Reads of the zones that were never read, or not since `after`. `None` when none is missing.

@@ -30,6 +30,9 @@ pub struct Fence {
 /// Short, because a person who looks with `dig` during a cutover wants the present one.
 const TTL_SECONDS: u32 = 60;
 
+/// More writes than any shift makes; what says that there were more is no fence of ours.
+const GENERATION_MAX: u64 = 1 << 53;
+
 /// Route 53 takes at most 255 characters in one string of a TXT value,
 /// <https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/ResourceRecordTypes.html>.
 const STRING_MAX: usize = 255;
@@ -70,7 +73,7 @@ impl Fence {
         Some(Fence {
             owner: unescape(fields.get("owner")?)?,
             shift: unescape(fields.get("shift")?)?,
-            generation: fields.get("generation")?.parse().ok()?,
+            generation: fields.get("generation")?.parse().ok().filter(|number| *number <= GENERATION_MAX)?,
             epoch: fields.get("epoch")?.parse().ok()?,
             baseline: decode_baseline(fields.get("baseline")?)?,
         })

@@ -90,6 +90,11 @@ impl Context {
             () = guard::ends(slot) => return Acted::Doubted,
         };
         note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
+        let answer = match answer {
+            // With the zone everything has gone that there was to give up.
+            Err(ZonesError::NoSuchZone(_)) if slot.shift.is_given_up() => Ok(Vec::new()),
+            answer => answer,
+        };
         let listed = answer.map_err(|error| {
             tracing::warn!(shift.name = slot.shift.name, zone.id = %zone, error = %error, "a zone could not be read");
             error.to_string()
@@ -112,7 +117,8 @@ impl Context {
         let state = match answer {
             Ok(ChangeStatus::InSync) => ChangeState::InSync,
             Ok(ChangeStatus::Pending) => ChangeState::Pending,
-            Err(ZonesError::NoSuchChange(_)) => ChangeState::Unknown,
+            // Whoever may not ask gives it time.
+            Err(ZonesError::NoSuchChange(_) | ZonesError::Denied(_)) => ChangeState::Unknown,
             Err(error) => {
                 tracing::warn!(shift.name = slot.shift.name, change.id = change.0, error = %error, "a change could not be followed");
                 ChangeState::Pending

@@ -5,7 +5,7 @@ mod chores;
 mod ended;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use crossfade_ports::store::{Active, Head, Replica};
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
+    task::{Id, JoinError, JoinSet},
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         worked_on,
         places: BTreeMap::new(),
         rounds: JoinSet::new(),
+        turns: HashMap::new(),
         chores: JoinSet::new(),
         reports: BTreeMap::new(),
         ended: Ended::default(),
@@ -101,7 +102,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
                     }
                 }
                 Ok(()) = driver.held.changed() => driver.sort_out(),
-                Some(done) = driver.rounds.join_next() => driver.returned(done.ok()),
+                Some(done) = driver.rounds.join_next_with_id() => driver.returned(done),
                 Some(done) = driver.chores.join_next() => driver.chore_done(done.ok()),
                 () = sleep_until(alarm) => {}
             }
@@ -121,6 +122,8 @@ struct Driver {
     worked_on: watch::Sender<BTreeSet<String>>,
     places: BTreeMap<String, Place>,
     rounds: JoinSet<Box<Slot>>,
+    /// Whose rounds they are.
+    turns: HashMap<Id, String>,
     chores: JoinSet<Chore>,
     /// Reports that are not saved yet.
     reports: BTreeMap<String, Report>,
@@ -285,7 +288,7 @@ impl Driver {
 
     fn start_rounds(&mut self) {
         let now = Instant::now();
-        for place in self.places.values_mut() {
+        for (name, place) in &mut self.places {
             let Place::Here { slot, due } = place else { continue };
             if slot.holding.is_over() {
                 // Until it is known who has the account.
@@ -307,19 +310,27 @@ impl Driver {
             };
             let Place::Here { mut slot, .. } = std::mem::replace(place, away) else { continue };
             let context = self.context.clone();
-            self.rounds.spawn(async move {
+            let round = self.rounds.spawn(async move {
                 context.round(&mut slot).await;
                 slot
             });
+            self.turns.insert(round.id(), name.clone());
         }
     }
 
-    fn returned(&mut self, slot: Option<Box<Slot>>) {
-        // A round that panicked leaves its shift away for ever: forget it, and the next scan takes it up anew.
-        let Some(mut slot) = slot else {
-            tracing::error!("a round ended in a panic; its shift is taken up again");
-            self.places.retain(|_, place| matches!(place, Place::Here { .. }));
-            return;
+    fn returned(&mut self, round: Result<(Id, Box<Slot>), JoinError>) {
+        let mut slot = match round {
+            Ok((id, slot)) => {
+                self.turns.remove(&id);
+                slot
+            }
+            Err(error) => {
+                // Its shift would be away for ever: forget it, and the next scan takes it up anew.
+                let name = self.turns.remove(&error.id()).unwrap_or_default();
+                tracing::error!(shift.name = name, "a round ended in a panic; its shift is taken up again");
+                self.places.remove(&name);
+                return;
+            }
         };
         let name = slot.shift.name.clone();
         if slot.report_changed() {

@@ -53,11 +53,12 @@ impl Context {
     /// One round of a shift. Returns when there is nothing to do before [`Slot::wake`].
     pub(crate) async fn round(&self, slot: &mut Slot) {
         slot.wake = None;
-        if slot.stale && !self.reload(slot).await {
+        // What was done without the store is saved first: whoever has committed meanwhile is found then.
+        if slot.stale && slot.unsaved.is_empty() && !self.reload(slot).await && slot.gone {
             slot.wake = Some(self.clock.now() + SOON);
             return;
         }
-        if self.read_back_is_due(slot, self.clock.now()) {
+        if !slot.stale && self.read_back_is_due(slot, self.clock.now()) {
             self.read_back(slot).await;
         }
         for _ in 0..PASSES_MAX {
@@ -84,6 +85,11 @@ impl Context {
                 slot.wake = wake.map(|(at, _)| at);
                 self.save_what_is_left(slot).await;
                 self.plan_read_back(slot, now);
+                return;
+            }
+            // Behind what others have committed, a gate may still fail, and what follows is done. Nothing else is.
+            if slot.stale && !is_going_down(&slot.shift) {
+                slot.wake = Some(now + SOON);
                 return;
             }
             match self.act_all(slot, effects).await {

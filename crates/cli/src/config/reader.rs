@@ -22,6 +22,9 @@ pub(super) struct Reader {
     mistakes: Vec<Mistake>,
 }
 
+/// Nothing that is configured takes longer, and no time that is counted with is out of reach.
+const SPAN_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
+
 /// Below this likeness, a guess at what was meant does more harm than good.
 const ALIKE: f64 = 0.6;
 
@@ -54,8 +57,8 @@ impl Reader {
     }
 
     pub(super) fn span(&mut self, key: &str, default: Duration) -> Duration {
-        self.parsed(key, default, "a length of time above zero, such as \"30s\" or \"5m\"", |text| {
-            humantime::parse_duration(text).ok().filter(|span| !span.is_zero())
+        self.parsed(key, default, "a length of time of up to a week, such as \"30s\" or \"5m\"", |text| {
+            humantime::parse_duration(text).ok().filter(|span| !span.is_zero() && *span <= SPAN_MAX)
         })
     }
 

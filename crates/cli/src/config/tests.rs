@@ -120,7 +120,7 @@ fn a_mistake_names_its_place_its_key_and_the_nearest_known_key() {
         &[
             "crossfade.toml, line 5: store.url: expected a database's URL, \"sqlite://path\" or \
              \"postgres://user:password@host/database\", found \"mysql://db\"",
-            "crossfade.toml, line 2: engine.poll: expected a length of time above zero, such as \"30s\" or \"5m\", \
+            "crossfade.toml, line 2: engine.poll: expected a length of time of up to a week, such as \"30s\" or \"5m\", \
              found 5",
             "crossfade.toml, line 3: engine.requests_per_second: expected a whole number above zero, found 0",
         ],

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::{
     GroupKey, RecordName, Share,
@@ -15,13 +15,10 @@ use crate::{
     weights::share_of,
 };
 
-use super::{Effect, FRESH, Look, READ_AGAIN_AFTER, Verge, zone::Stamp};
+use super::{FRESH, Look, READ_AGAIN_AFTER, Verge, zone::Stamp};
 
 /// Percentage points by which groups at one share may differ, because few shares can be had exactly.
 const ALIKE: f64 = 0.5;
-
-/// Between two looks at records that do not fit the plan, or belong to somebody else.
-const LOOK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 impl Look<'_> {
     /// To the next step, or to completion, if everything allows it.
@@ -211,14 +208,9 @@ impl Look<'_> {
         let mut ahead = self.reopens(next);
         if self.shift.holds.contains_key(&Cause::Dependency) && self.shift.baseline.is_none() {
             // Before the first write nobody else reads the zone, and only a look tells that it was mended.
-            let zones = self.shift.zones();
-            let oldest =
-                zones.iter().map(|zone| self.seen.zones.get(zone).map(|read| read.at)).min().flatten();
-            match oldest.map(|at| at + LOOK_AGAIN_AFTER).filter(|again| *again > self.now) {
-                Some(again) => {
-                    ahead = ahead.into_iter().chain([(again, "the zone is read again")]).min();
-                }
-                None => return Verge::Do(zones.into_iter().map(|zone| Effect::Read { zone }).collect()),
+            match self.look_again() {
+                Verge::Until(again, why) => ahead = ahead.into_iter().chain([(again, why)]).min(),
+                reads @ (Verge::Do(_) | Verge::Happen(_) | Verge::Rest) => return reads,
             }
         }
         ahead.map_or(Verge::Rest, |(at, why)| Verge::Until(at, why))

@@ -3,6 +3,7 @@
 mod calendar;
 mod given_up;
 mod landed;
+mod overtaken;
 
 use std::collections::BTreeMap;
 

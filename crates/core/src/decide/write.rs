@@ -82,7 +82,8 @@ impl Look<'_> {
         let Some(listed) = self.usable_listing(write, zone, progress) else {
             return match self.seen.zones.get(zone) {
                 // A failed read is tried again after a while, like a failed attempt.
-                Some(read) if read.listed.is_err() && self.now < again_after(write, read.at) => {
+                // So is one that says nothing, because the clock was set back meanwhile.
+                Some(read) if self.now < again_after(write, read.at) && read.at <= self.now => {
                     Verge::Until(again_after(write, read.at), "a zone is read again")
                 }
                 Some(_) | None => Verge::Do(vec![Effect::Read { zone: zone.clone() }]),
@@ -122,6 +123,10 @@ impl Look<'_> {
             Stamp::None | Stamp::Foreign { .. } if write.purpose == Purpose::Release => {
                 return Verge::Happen(vec![landed(generation, zone)]);
             }
+            // Nor does it where the records are given up: a fence of whoever came next keeps our batches out as well.
+            Stamp::Foreign { .. } if self.shift.is_given_up() => {
+                return Verge::Happen(vec![landed(generation, zone)]);
+            }
             Stamp::None | Stamp::Ours { .. } | Stamp::Foreign { .. } | Stamp::Mixed => {}
         }
         if let Some(happened) = self.overtaken(write, zone, &listed) {
@@ -158,7 +163,10 @@ impl Look<'_> {
     /// attempt only a newer listing tells what became of it.
     fn usable_listing(&self, write: &Write, zone: &ZoneId, progress: &ZoneWrite) -> Option<Vec<RecordSet>> {
         let read = self.seen.zones.get(zone);
-        let newer_than = progress.attempted_at.unwrap_or(Timestamp::MIN);
+        // What another daemon's clock, or this one's before it was set back, has stamped with a time to come is over, and
+        // whatever is known was read since.
+        let over = |at: Timestamp| if at > self.now { Timestamp::MIN } else { at };
+        let newer_than = progress.attempted_at.map_or(Timestamp::MIN, over);
         let fresh = read.filter(|read| read.at >= newer_than);
         match (&write.purpose, progress.attempted_at) {
             (Purpose::Revert | Purpose::StepBack { .. }, None) => match fresh {
@@ -166,8 +174,8 @@ impl Look<'_> {
                 Some(_) | None => self.remembered_listing(zone),
             },
             _ => {
-                let recent =
-                    fresh.filter(|read| read.at + FRESH >= self.now && read.at >= write.since - FRESH)?;
+                let recent = fresh
+                    .filter(|read| read.at + FRESH >= self.now && read.at + FRESH >= over(write.since))?;
                 recent.listed.as_ref().ok().cloned()
             }
         }
@@ -233,7 +241,7 @@ impl Look<'_> {
             }
         }
         if let Purpose::StepBack { .. } = write.purpose
-            && !self.remains_above(write, zone, listed)
+            && self.is_below(write, zone, listed)
         {
             return Some(self.give_up_for_drift(write, &["the zone is at a lower share already".to_owned()]));
         }
@@ -259,12 +267,14 @@ impl Look<'_> {
             || self.unmet().is_some()
     }
 
-    fn remains_above(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {
+    /// Whether the write would raise the zone. One that is where the write leads gets its fence: what was overtaken may be
+    /// on its way there.
+    fn is_below(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {
         let groups = self.shift.groups.iter().filter(|group| group.zone == *zone);
         let found = groups.map(|group| (group.clone(), batch::weights_of(listed, group))).collect();
         let aimed = write.weights.iter().filter(|(group, _)| group.zone == *zone);
         let aimed = aimed.map(|(group, weights)| (group.clone(), weights.clone())).collect();
-        self.shift.share_of(&found) > self.shift.share_of(&aimed)
+        self.shift.share_of(&found) < self.shift.share_of(&aimed)
     }
 
     fn batch(
@@ -277,8 +287,10 @@ impl Look<'_> {
         let shift = self.shift;
         let comment = format!("crossfade {} write {} to {}", shift.name, write.generation, write.share);
         if write.purpose == Purpose::Release {
-            let names: Vec<_> = shift.names(zone).into_iter().collect();
-            return Ok(batch::release(zone, &comment, listed, &names));
+            let names = shift.names(zone);
+            let fences = names.iter().filter_map(|name| fence::find(listed, name));
+            let ours = fences.filter(|set| Fence::decode(set).is_some_and(|fence| self.is_ours(&fence)));
+            return Ok(batch::release(zone, &comment, ours));
         }
         let fences = shift.fences(zone, &self.rules.owner, self.rules.epoch, write.generation);
         let mut whole = BTreeMap::new();
@@ -328,6 +340,9 @@ impl Look<'_> {
                 ZoneStage::InSync { at } => in_sync = in_sync.max(at),
                 ZoneStage::Intended | ZoneStage::Accepted { .. } => return Verge::Rest,
             }
+        }
+        if in_sync > self.now {
+            return Verge::Until(in_sync, "the clock was ahead when the change came in sync");
         }
         if let Some(reads) = self.read_missing(Some(in_sync)) {
             return Verge::Do(reads);

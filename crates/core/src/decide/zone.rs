@@ -86,9 +86,7 @@ impl Look<'_> {
         let mut stamps = self.shift.names(zone).into_iter().map(|name| match fence::find(listed, &name) {
             None => Stamp::None,
             Some(set) => match Fence::decode(set) {
-                Some(fence) if fence.owner == self.rules.owner && fence.shift == self.shift.name => {
-                    Stamp::Ours { generation: fence.generation }
-                }
+                Some(fence) if self.is_ours(&fence) => Stamp::Ours { generation: fence.generation },
                 Some(fence) => {
                     Stamp::Foreign { whose: format!("shift {} of installation {}", fence.shift, fence.owner) }
                 }
@@ -99,12 +97,15 @@ impl Look<'_> {
         if stamps.all(|stamp| stamp == first) { first } else { Stamp::Mixed }
     }
 
+    pub(super) fn is_ours(&self, fence: &Fence) -> bool {
+        fence.owner == self.rules.owner && fence.shift == self.shift.name
+    }
+
     /// The highest number of a write that a fence of this shift shows; 0 when none does.
     pub(super) fn newest_write(&self, zone: &ZoneId, listed: &[RecordSet]) -> u64 {
         let names = self.shift.names(zone);
         let fences = names.iter().filter_map(|name| Fence::decode(fence::find(listed, name)?));
-        let ours = fences.filter(|fence| fence.owner == self.rules.owner && fence.shift == self.shift.name);
-        ours.map(|fence| fence.generation).max().unwrap_or(0)
+        fences.filter(|fence| self.is_ours(fence)).map(|fence| fence.generation).max().unwrap_or(0)
     }
 
     /// How a zone differs from how the shift left it; empty when it does not.

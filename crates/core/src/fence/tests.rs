@@ -45,7 +45,7 @@ fn a_long_baseline_is_split_into_strings_of_255() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(owner in ".{0,40}", shift in ".{0,63}", generation: u64, epoch: u64, ids in prop::collection::btree_map(".{1,60}", 0..=255_u8, 1..6)) {
+    fn what_is_written_is_read(owner in ".{0,40}", shift in ".{0,63}", generation in 0..=super::GENERATION_MAX, epoch: u64, ids in prop::collection::btree_map(".{1,60}", 0..=255_u8, 1..6)) {
         let weights = ids.into_iter().map(|(id, weight)| (id, Weight(weight))).collect();
         let baseline = BTreeMap::from([(RecordType::A, weights)]);
         let fence = Fence { owner, shift, generation, epoch, baseline };
@@ -57,4 +57,13 @@ proptest! {
         let set = RecordSet { values: vec![value], ..fence("", &[]).record_set(&RecordName::new("x.example.com")) };
         let _ = Fence::decode(&set);
     }
+}
+
+#[test]
+fn a_number_that_no_shift_comes_to_is_no_fence() {
+    let name = RecordName::new("www.example.com");
+    let at = |generation| {
+        Fence::decode(&Fence { generation, ..fence("4f1c", &[("legacy", 100)]) }.record_set(&name)).is_some()
+    };
+    assert!(at(super::GENERATION_MAX) && !at(super::GENERATION_MAX + 1) && !at(u64::MAX));
 }

@@ -381,7 +381,7 @@ impl Shift {
     fn giving_up(&self, happened: Happened) -> Vec<Happened> {
         let mut all = vec![happened];
         if self.may_have_written() {
-            all.push(self.intend(Purpose::Release, self.landed, GroupWeights::new()));
+            all.push(self.intend_release());
         }
         all
     }
@@ -402,7 +402,18 @@ impl Shift {
 
     pub(crate) fn intend_step_back(&self, index: usize) -> Happened {
         let share = self.plan.ramp.steps[index].share;
-        self.intend(Purpose::StepBack { index }, share, self.weights_for(share))
+        let mut weights = self.weights_for(share);
+        // A group that the step above has not reached stays where it is.
+        let to = &self.plan.to;
+        for (group, left) in self.set_weights() {
+            if let Some(wanted) = weights.get_mut(&group)
+                && wanted.keys().eq(left.keys())
+                && crate::weights::share_of(&left, to) < crate::weights::share_of(wanted, to)
+            {
+                *wanted = left;
+            }
+        }
+        self.intend(Purpose::StepBack { index }, share, weights)
     }
 
     pub(crate) fn intend_release(&self) -> Happened {

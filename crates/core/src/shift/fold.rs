@@ -322,6 +322,8 @@ impl Shift {
             || ZoneWrite { stage: ZoneStage::Intended, refusals: 0, attempted_at: None, unanswered: false };
         let zones = self.zones();
         write.unfenced = match write.purpose {
+            // Where the records are given up, it is written because no fence stands there.
+            Purpose::Stay if self.is_given_up() => true,
             Purpose::Step { .. } | Purpose::Stay => {
                 zones.iter().any(|zone| self.known.get(zone).is_none_or(|known| known.generation.is_none()))
             }

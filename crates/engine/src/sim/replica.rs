@@ -164,13 +164,15 @@ impl Sim {
             return;
         }
         slot.passes = 0;
-        if slot.stale {
+        if slot.stale && slot.unsaved.is_empty() {
             self.call(r, Call::Load { then: Then::Round });
             return;
         }
-        let due = slot.oldest_read().is_none_or(|read| {
-            stamp(now + replica.offset).duration_since(read) >= SignedDuration::from_millis(READ_BACK_EVERY)
-        });
+        let due = !slot.stale
+            && slot.oldest_read().is_none_or(|read| {
+                stamp(now + replica.offset).duration_since(read)
+                    >= SignedDuration::from_millis(READ_BACK_EVERY)
+            });
         if is_watched(&slot.shift) && due {
             slot.effects = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
             self.next_effect(r, true);
@@ -207,6 +209,9 @@ impl Sim {
         if effects.is_empty() {
             let wake = wake.map(|(at, _)| at.as_millisecond() - self.replicas[r].offset);
             return self.rest(r, wake);
+        }
+        if slot.stale && !is_going_down(&slot.shift) {
+            return self.sleep(r, now + SOON);
         }
         slot.effects = effects.into();
         self.next_effect(r, false);

@@ -4,10 +4,11 @@ use jiff::SignedDuration;
 
 use super::{Fate, PLAN, World, ada, apply, member};
 use crate::{
-    Share, ZoneId,
+    RecordName, RecordSet, Share, ZoneId,
     batch::Batch,
     decide::ZoneRead,
     event::{ChangeId, Happened},
+    fence::Fence,
     plan::{Format, parse},
     report::headline,
     shift::{ARRIVES_WITHIN, Cause, Command, Phase, Purpose, create},
@@ -206,4 +207,43 @@ fn a_release_that_route_53_has_lost_is_written_again() {
         .iter()
         .filter(|event| matches!(event.what, Happened::Intended { purpose: Purpose::Release, .. }));
     assert_eq!(releases.count(), 3);
+}
+
+#[test]
+fn whoever_pauses_and_then_gives_the_records_up_waits_for_nothing() {
+    let (mut world, _) = in_flight();
+    world.ask(Command::Pause { freeze: false });
+    world.ask(Command::Cancel);
+    world.settle();
+    assert!(world.fence().is_some(), "what is on its way needs one in its way");
+    world.pass(MINUTES + 2);
+    assert!(world.fence().is_none() && !world.shift.is_active());
+}
+
+#[test]
+fn a_release_removes_nobody_elses_fence() {
+    let two =
+        "[{ zone: Z1, name: www.example.com, types: [A] }, { zone: Z1, name: api.example.com, types: [A] }]";
+    let plan = PLAN.replace("[{ zone: Z1, name: www.example.com, types: [A] }]", two);
+    let plan = parse(&plan, Format::Yaml).unwrap();
+    let groups = ["www", "api"].map(|name| format!("Z1/{name}.example.com/A").try_into().unwrap());
+    let mut world = World::started();
+    (world.shift, world.events) = create(plan, groups.to_vec(), &ada(), None, world.now).unwrap();
+    let sets = |name: &RecordName| {
+        [("cloud", 0), ("legacy", 100)]
+            .map(|(id, weight)| RecordSet { name: name.clone(), ..member(id, weight) })
+    };
+    let names = ["www.example.com", "api.example.com"].map(RecordName::new);
+    world.zone = names.iter().flat_map(sets).collect();
+    world.ask(Command::Start);
+    world.pass(5);
+    // Another installation has taken one of the names.
+    let theirs = Fence { owner: "there".to_owned(), ..world.fence().unwrap() }.record_set(&names[1]);
+    world.zone.retain(|set| set.name != names[1].fence());
+    world.zone.push(theirs.clone());
+    world.ask(Command::Cancel);
+    world.pass(3);
+    let fences: Vec<_> = world.zone.iter().filter(|set| Fence::decode(set).is_some()).collect();
+    assert_eq!(fences, [&theirs]);
+    assert!(!world.shift.is_active());
 }
