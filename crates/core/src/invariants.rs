@@ -124,7 +124,7 @@ pub struct Landed {
     pub intent: Option<Arc<Commit>>,
     /// Whether that commit was in the store when the batch was sent.
     pub saved: bool,
-    /// Whether the store's shift had already given its records up, or ended a revert.
+    /// Whether the store's shift had already given its records up, or ended a revert or a step back.
     pub over: Option<&'static str>,
 }
 
@@ -186,7 +186,11 @@ const ALL: [Invariant; 20] = [
         zone::i3,
     ),
     simulated(4, "a fence never goes back, and no write lands over a fence that it did not name", zone::i4),
-    simulated(5, "after a revert, or after the records were given up, no earlier write lands", zone::i5),
+    simulated(
+        5,
+        "after a revert or a step back, or after the records were given up, no earlier write lands",
+        zone::i5,
+    ),
     simulated(6, "a pause keeps everything from going up, a freeze everything from being sent", raise::i6),
     simulated(
         7,

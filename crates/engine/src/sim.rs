@@ -28,7 +28,11 @@ mod trouble;
 mod watch;
 mod world;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use crossfade_core::{
     ZoneId,
@@ -44,7 +48,7 @@ use self::{
     health::Health,
     pace::Pace,
     random::Random,
-    replica::Replica,
+    replica::{Replica, Wrong},
     route53::Route53,
     store::Store,
     traffic::Traffic,
@@ -91,7 +95,11 @@ pub fn live(seed: u64, options: &Options) -> Life {
         let (timeline, tally) = (Vec::new(), Tally::default());
         return Life { seed, hash: 0, violation: Some(violation), timeline, tally };
     };
-    let violation = sim.run();
+    let ran = catch_unwind(AssertUnwindSafe(|| sim.run()));
+    let violation = ran.unwrap_or_else(|_| {
+        let sentence = "it did, as said on standard error".to_owned();
+        Some(Violation { number: 0, promise: "nothing panics", sentence })
+    });
     Life { seed, hash: sim.hash, violation, timeline: sim.timeline.unwrap_or_default(), tally: sim.tally }
 }
 
@@ -245,7 +253,7 @@ impl Sim {
             Due::Metrics { r, life } if self.lives(r, life) => self.read_metrics(r),
             Due::Renew { r, life, turn } if self.lives(r, life) => self.renew(r, turn),
             Due::Start { r } => self.start(r),
-            Due::Clock { r } => self.replicas[r].offset = 0,
+            Due::Clock { r } => self.replicas[r].wrong = Wrong::default(),
             Due::Person => self.somebody(),
             Due::Alarmed => self.alarmed(),
             Due::Trouble => {

@@ -10,6 +10,7 @@ use crate::{
     batch::{Action, Batch, Change},
     event::{Actor, Event, Happened},
     fence::Fence,
+    gate::{Answer, Fetched, GateData},
     plan::{Format, parse},
     shift::{Command, Purpose, Shift, command, create},
 };
@@ -87,8 +88,17 @@ fn landed(before: Vec<RecordSet>, after: Vec<RecordSet>) -> Landed {
 
 /// The number of the first invariant that does not hold, and what it says.
 fn violated(landed: &[Landed], commits: &[Arc<Commit>]) -> Option<(u8, String)> {
+    violated_in(landed, commits, |_| ())
+}
+
+/// The same in a world that was changed.
+fn violated_in(
+    landed: &[Landed],
+    commits: &[Arc<Commit>],
+    change: impl Fn(&mut World<'_>),
+) -> Option<(u8, String)> {
     let (shift, history, _) = stepping();
-    let world = World {
+    let mut world = World {
         now: now() + SignedDuration::from_mins(1),
         owner: "here",
         shift: &shift,
@@ -104,6 +114,7 @@ fn violated(landed: &[Landed], commits: &[Arc<Commit>]) -> Option<(u8, String)> 
         overdue: None,
         at_rest: false,
     };
+    change(&mut world);
     check(&world).err().map(|violation| (violation.number, violation.sentence))
 }
 
@@ -157,4 +168,57 @@ fn a_step_needs_passing_gates() {
     let (_, _, commit) = stepping();
     let (number, sentence) = violated(&[], &[commit]).unwrap();
     assert_eq!((number, sentence.as_str()), (7, "step 1 was intended on []"));
+}
+
+#[test]
+fn what_stands_in_the_world_itself_is_told_by_its_number() {
+    let number = |change: fn(&mut World<'_>)| violated_in(&[], &[], change).map(|(number, _)| number);
+    assert_eq!(number(|world| world.writers = 2), Some(17));
+    assert_eq!(number(|world| world.requests = world.requests_max + 1), Some(19));
+    assert_eq!(number(|world| world.overdue = Some("it has not ended")), Some(20));
+}
+
+/// Whether one of the twenty holds after a commit.
+fn holds_after(number: usize, commit: Commit) -> Result<(), String> {
+    let found = std::cell::RefCell::new(Ok(()));
+    let invariant = &all()[number - 1];
+    let _ = violated_in(&[], &[Arc::new(commit)], |world| *found.borrow_mut() = invariant.check(world));
+    found.into_inner().map_err(|violation| violation.sentence)
+}
+
+#[test]
+fn a_number_is_not_given_twice() {
+    let again = |generation| {
+        let (shift, _, first) = stepping();
+        let before = Shift { generation, ..shift };
+        holds_after(13, Commit { before: Arc::new(before), events: first.events.clone(), ..bare(&first) })
+    };
+    assert_eq!(again(0), Ok(()));
+    assert_eq!(again(1), Err("write 1 was intended after write 1".to_owned()));
+}
+
+#[test]
+fn a_gate_does_not_pass_on_what_was_read_long_ago() {
+    let read = |seconds| {
+        let (_, _, first) = stepping();
+        let fetched_at = now() - SignedDuration::from_secs(seconds);
+        let data = GateData { fetched_at, to: Fetched::default(), from: None };
+        let gates = BTreeMap::from([("errors".to_owned(), Answer::Counts(data))]);
+        holds_after(8, Commit { gates, events: first.events.clone(), ..bare(&first) })
+    };
+    assert_eq!(read(120), Ok(()));
+    assert_eq!(read(121), Err("gate errors passed on data read 121 s before".to_owned()));
+}
+
+/// A commit of nothing, where another one was.
+fn bare(commit: &Commit) -> Commit {
+    Commit {
+        at: commit.at,
+        before: commit.before.clone(),
+        events: Vec::new(),
+        gates: BTreeMap::new(),
+        reads: BTreeMap::new(),
+        others: BTreeMap::new(),
+        saved: true,
+    }
 }

@@ -99,6 +99,9 @@ fn run(asked: &Asked, began: Instant) -> (Tally, Option<Life>) {
                     if asked.single && asked.options.timeline {
                         println!("{}", life.timeline.join("\n"));
                     }
+                    if asked.single {
+                        println!("{:<28}{:016x}", "hash of all that happened", life.hash);
+                    }
                     if asked.years.is_some_and(|years| tally.years() >= f64::from(years)) {
                         end.store(0, Ordering::Relaxed);
                     }

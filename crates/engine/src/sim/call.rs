@@ -146,7 +146,7 @@ impl Sim {
     }
 
     pub(crate) fn submit(&mut self, r: usize, generation: u64, batch: Batch) {
-        let offset = self.replicas[r].offset;
+        let offset = self.replicas[r].wrong.at(self.now);
         let Some(slot) = &mut self.replicas[r].slot else { return };
         let answered = slot.seen.answered.take();
         let (shift, saved) = (slot.shift.clone(), slot.unsaved.is_empty());
@@ -291,6 +291,7 @@ impl Sim {
     ) -> Result<(), Refusal> {
         let epoch = self.replicas[r].holding.map_or(0, |holding| holding.epoch);
         self.store.commit(self.now, base, shift, all, Some((r, epoch)))?;
+        self.went(base, shift);
         if let Some((before, grounds, events)) = decided {
             self.remember_commit(grounds, before, events, true);
         }

@@ -12,7 +12,7 @@ use crossfade_core::{
     shift::{Cause, Command, Phase},
 };
 
-use super::{Due, Sim, pace::shortest, stamp};
+use super::{Due, Sim, pace::shortest, replica::Wrong, stamp};
 
 const MINUTE: i64 = 60_000;
 
@@ -63,7 +63,7 @@ impl Sim {
         self.health.heal(now);
         self.route53.heal(now);
         for r in 0..self.replicas.len() {
-            self.replicas[r].offset = 0;
+            self.replicas[r].wrong = Wrong::default();
             self.replicas[r].frozen_until = self.replicas[r].frozen_until.min(now);
             self.at(now + 1_000, Due::Start { r });
         }

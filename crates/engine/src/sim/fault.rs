@@ -14,6 +14,8 @@ pub enum Fault {
     /// A daemon stands still for longer than its lease lasts, and goes on.
     Standstill,
     ClockJump,
+    /// A clock goes too fast, or too slowly, until somebody sets it right.
+    ClockDrift,
     StoreDown,
     /// Committed, and answered as if it had not been.
     CommitUnanswered,
@@ -63,10 +65,11 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 35] = [
+    pub const ALL: [Fault; 36] = [
         Fault::Crash,
         Fault::Standstill,
         Fault::ClockJump,
+        Fault::ClockDrift,
         Fault::StoreDown,
         Fault::CommitUnanswered,
         Fault::Failover,

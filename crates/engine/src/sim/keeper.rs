@@ -47,7 +47,7 @@ impl Sim {
         *replica = super::Replica {
             up: true,
             life: replica.life + 1,
-            offset: replica.offset,
+            wrong: replica.wrong,
             ..super::Replica::default()
         };
         self.note(|| format!("daemon {r} starts"));
@@ -292,7 +292,7 @@ impl Sim {
             return self.at(now + METRICS_EVERY, Due::Metrics { r, life });
         }
         let shift = slot.shift.clone();
-        let clock = stamp(now + replica.offset);
+        let clock = stamp(now + replica.wrong.at(now));
         replica.metrics_read_at = now;
         let life = replica.life;
         let reach = if shift.plan.gates.iter().any(remembers_long) { LONG } else { EVIDENCE };

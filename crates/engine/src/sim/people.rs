@@ -91,8 +91,13 @@ impl Sim {
     }
 
     fn commit_of_person(&mut self, before: &Shift, shift: Shift, events: &[Event]) -> bool {
-        let done = self.store.commit(self.now, before, &Arc::new(shift), events, None);
-        !matches!(done, Err(Refusal::Down | Refusal::LeaseLost | Refusal::Conflict))
+        let shift = Arc::new(shift);
+        let done = self.store.commit(self.now, before, &shift, events, None);
+        if let Err(Refusal::Down | Refusal::LeaseLost | Refusal::Conflict) = done {
+            return false;
+        }
+        self.went(before, &shift);
+        true
     }
 
     /// Somebody changes the plan of a shift that is under way: other steps, other times, other gates.

@@ -33,7 +33,7 @@ pub(crate) struct Replica {
     /// Rises with every start: answers to an earlier life find nobody.
     pub(crate) life: u64,
     /// How wrong its clock is.
-    pub(crate) offset: i64,
+    pub(crate) wrong: Wrong,
     pub(crate) frozen_until: i64,
     pub(crate) holding: Option<Holding>,
     pub(crate) slot: Option<Slot>,
@@ -55,6 +55,21 @@ pub(crate) struct Replica {
     pub(crate) tokens_at: i64,
     /// When it lately asked Route 53 for something that was no revert.
     pub(crate) asked_at: VecDeque<i64>,
+}
+
+/// What a clock shows that it should not: so much, and from a time on so much more in each second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wrong {
+    pub(crate) by: i64,
+    pub(crate) since: i64,
+    /// Parts of a million.
+    pub(crate) drift: i64,
+}
+
+impl Wrong {
+    pub(crate) fn at(self, now: i64) -> i64 {
+        self.by + (now - self.since) * self.drift / 1_000_000
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +144,7 @@ impl Slot {
 
 impl Replica {
     pub(crate) fn clock(&self, now: i64) -> Timestamp {
-        stamp(now + self.offset)
+        stamp(now + self.wrong.at(now))
     }
 
     pub(crate) fn is_trusted(&self, now: i64) -> bool {
@@ -157,6 +172,7 @@ impl Sim {
     pub(crate) fn begin_round(&mut self, r: usize) {
         let now = self.now;
         let replica = &mut self.replicas[r];
+        let clock = replica.clock(now);
         replica.alarm = None;
         let over = replica.holding.is_none_or(|holding| holding.over);
         let Some(slot) = &mut replica.slot else { return };
@@ -170,8 +186,7 @@ impl Sim {
         }
         let due = !slot.stale
             && slot.oldest_read().is_none_or(|read| {
-                stamp(now + replica.offset).duration_since(read)
-                    >= SignedDuration::from_millis(READ_BACK_EVERY)
+                clock.duration_since(read) >= SignedDuration::from_millis(READ_BACK_EVERY)
             });
         if is_watched(&slot.shift) && due {
             slot.effects = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
@@ -185,7 +200,7 @@ impl Sim {
         let now = self.now;
         let owner = self.owner.clone();
         let replica = &mut self.replicas[r];
-        let clock = stamp(now + replica.offset);
+        let clock = replica.clock(now);
         let (Some(slot), Some(holding)) = (&mut replica.slot, replica.holding) else { return };
         if holding.over {
             return;
@@ -207,7 +222,7 @@ impl Sim {
             return self.commit(r, happened, Then::Pass);
         }
         if effects.is_empty() {
-            let wake = wake.map(|(at, _)| at.as_millisecond() - self.replicas[r].offset);
+            let wake = wake.map(|(at, _)| at.as_millisecond() - self.replicas[r].wrong.at(now));
             return self.rest(r, wake);
         }
         if slot.stale && !is_going_down(&slot.shift) {
@@ -267,7 +282,7 @@ impl Sim {
     pub(crate) fn commit(&mut self, r: usize, happened: Vec<Happened>, then: Then) {
         let now = self.now;
         let replica = &mut self.replicas[r];
-        let clock = stamp(now + replica.offset);
+        let clock = replica.clock(now);
         let trusted = replica.is_trusted(now) || self.mutations.trusts_too_long;
         let Some(slot) = &mut replica.slot else { return };
         let (shift, events) = match slot.shift.after(happened, &Actor::daemon(), None, clock) {
@@ -322,7 +337,7 @@ impl Sim {
         }
         let mut alarm = wake;
         if is_watched(&slot.shift) {
-            let read = slot.oldest_read().map_or(now, |at| at.as_millisecond() - replica.offset);
+            let read = slot.oldest_read().map_or(now, |at| at.as_millisecond() - replica.wrong.at(now));
             let due = (read + READ_BACK_EVERY).max(now + SOON);
             alarm = Some(alarm.map_or(due, |alarm| alarm.min(due)));
         }

@@ -32,6 +32,8 @@ pub struct Tally {
     pub verbs: BTreeMap<&'static str, u64>,
     pub events: BTreeMap<String, u64>,
     pub endings: BTreeMap<&'static str, u64>,
+    /// From where to where commits have brought a shift.
+    pub transitions: BTreeMap<(&'static str, &'static str), u64>,
     /// How often a gate came to say something, by what it asks: `alarms red_before`.
     pub verdicts: BTreeMap<String, u64>,
 }
@@ -64,6 +66,7 @@ impl Tally {
         merge(&mut self.verbs, &other.verbs);
         merge(&mut self.events, &other.events);
         merge(&mut self.endings, &other.endings);
+        merge(&mut self.transitions, &other.transitions);
         merge(&mut self.verdicts, &other.verdicts);
     }
 
@@ -111,6 +114,12 @@ impl Tally {
                 gaps.push(format!("event {kind}: {seen}"));
             }
         }
+        for (from, to) in TRANSITIONS {
+            let seen = self.transitions.get(&(from, to)).copied().unwrap_or(0);
+            if seen < at_least {
+                gaps.push(format!("transition {from} > {to}: {seen}"));
+            }
+        }
         for verdict in VERDICTS {
             let seen = self.verdicts.get(verdict).copied().unwrap_or(0);
             if seen < at_least {
@@ -154,6 +163,11 @@ impl Tally {
             "µs a simulated minute",
             format!("{:.2}, {:.2} a running minute", seconds * 1e6 / minutes, seconds * 1e6 / running),
         );
+        line("lives ended", counted(&self.endings));
+        let transitions = self.transitions.iter();
+        let transitions: BTreeMap<String, u64> =
+            transitions.map(|((from, to), count)| (format!("{from} > {to}"), *count)).collect();
+        line("transitions", format!("{} ({})", transitions.len(), counted(&transitions)));
         line("verbs", counted(&self.verbs));
         line("history", counted(&self.events));
         line("gates", counted(&self.verdicts));
@@ -198,6 +212,31 @@ const KINDS: [&str; 30] = [
     "completed",
     "reverted",
     "released",
+];
+
+/// From where to where a commit can bring a shift, but for what takes several chances at once.
+const TRANSITIONS: [(&str, &str); 21] = [
+    ("scheduled", "waiting"),
+    ("scheduled", "cancelled"),
+    ("waiting", "applying"),
+    ("waiting", "reverting"),
+    ("waiting", "cancelled"),
+    ("applying", "propagating"),
+    ("applying", "settling"),
+    ("applying", "waiting"),
+    ("applying", "cancelled"),
+    ("propagating", "settling"),
+    ("propagating", "reverting"),
+    ("propagating", "cancelled"),
+    ("settling", "applying"),
+    ("settling", "reverting"),
+    ("observing", "applying"),
+    ("observing", "completed"),
+    ("observing", "reverting"),
+    ("observing", "cancelled"),
+    ("completed", "reverting"),
+    ("reverting", "reverted"),
+    ("reverted", "waiting"),
 ];
 
 /// What gates can say, but for the rarest of it.

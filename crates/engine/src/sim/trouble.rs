@@ -8,6 +8,7 @@ use super::{
     Due, Sim,
     fault::{Fault, place},
     health::Span,
+    replica::Wrong,
     stamp,
 };
 
@@ -34,13 +35,20 @@ impl Sim {
             }
             Fault::ClockJump => {
                 let far = self.random.chance(0.2);
-                self.replicas[r].offset = if far {
+                let by = if far {
                     let mended = now + self.random.gap(60.0 * MINUTE);
                     self.at(mended, Due::Clock { r });
                     self.random.between(-600_000, 600_000)
                 } else {
                     self.random.between(-2_000, 2_000)
                 };
+                self.replicas[r].wrong.by = by;
+            }
+            Fault::ClockDrift => {
+                let mended = now + self.random.gap(600.0 * MINUTE);
+                self.at(mended, Due::Clock { r });
+                let by = self.replicas[r].wrong.at(now);
+                self.replicas[r].wrong = Wrong { by, since: now, drift: self.random.between(-2_000, 2_000) };
             }
             Fault::StoreDown => {
                 self.all_renew_loudly();
@@ -131,6 +139,14 @@ impl Sim {
     fn all_renew_loudly(&mut self) {
         for r in 0..self.replicas.len() {
             self.renew_loudly(r);
+        }
+    }
+
+    /// Counts where a commit has brought the shift.
+    pub(crate) fn went(&mut self, from: &Shift, to: &Shift) {
+        let places = [from, to].map(|shift| place(shift, stamp(self.now)));
+        if places[0] != places[1] {
+            *self.tally.transitions.entry((places[0], places[1])).or_default() += 1;
         }
     }
 

@@ -9,7 +9,7 @@ use crossfade_core::{
     event::{Event, Happened},
     gate::Answer as GateAnswer,
     invariants::{Commit, Landed, Violation, World, all},
-    shift::{Phase, Shift, ZoneStage},
+    shift::{Phase, Purpose, Shift, ZoneStage},
 };
 
 use super::{Due, Sim, random::mix, stamp};
@@ -99,7 +99,8 @@ impl Sim {
                 })
         };
         let intent = self.intents.iter().rev().find(intends).cloned();
-        let over = over(&self.store.shift, shift, &batch, generation);
+        let over = over(&self.store.shift, shift, &batch, generation)
+            .or_else(|| self.stepped_back(shift, generation).then_some("stepped back"));
         self.landed.push(Landed {
             at: stamp(self.now),
             shift: shift.clone(),
@@ -111,6 +112,22 @@ impl Sim {
             saved,
             over,
         });
+    }
+
+    /// Whether the newest write is a step back that is done with, and nobody else has touched the zone since it was
+    /// intended.
+    fn stepped_back(&self, sent: &Shift, generation: u64) -> bool {
+        let stored = &self.store.shift;
+        let is_later = stored.name == sent.name && stored.generation > generation && stored.write.is_none();
+        if !is_later || stored.next_step().is_none() {
+            return false;
+        }
+        let intended = |event: &Event| matches!(event.what, Happened::Intended { .. });
+        let Some(newest) = self.store.history.iter().rev().find(|event| intended(event)) else {
+            return false;
+        };
+        let back = matches!(newest.what, Happened::Intended { purpose: Purpose::StepBack { .. }, .. });
+        back && stamp(self.edited_at) < newest.at
     }
 
     /// Asks everything, after every step.

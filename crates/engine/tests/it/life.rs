@@ -2,10 +2,9 @@
 
 use crossfade_core::{
     gate::{AlarmQuery, AlarmState, ProbeOutcome},
-    shift::{Cause, Command},
+    shift::{Cause, Command, fold},
 };
-
-use crossfade_ports::Clock;
+use crossfade_ports::{Clock, ZonesError};
 
 use crate::harness::{World, is, observing};
 
@@ -49,6 +48,31 @@ async fn a_person_can_pause_step_back_and_revert() {
     world.ask(Command::Finalize).await;
     world.until("released", |shift| !shift.holds_records()).await;
     assert_eq!(world.fence(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_takes_it_back_although_the_daemon_is_behind_the_store() {
+    let world = World::started().await;
+    world.until("at 50 %", observing(50.0)).await;
+    // The database is away before the daemon has read what a person has asked for.
+    world.ask(Command::Pause { freeze: false }).await;
+    world.store.set_unavailable(true);
+    world.pass(5).await;
+    world.fail_requests(0.5);
+    world.pass(15).await;
+    assert_eq!(world.weights(), (100, 0));
+    world.store.set_unavailable(false);
+    let shift = world.until("reverted", is("reverted")).await;
+    assert_eq!(fold(&world.events().await).unwrap(), shift);
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_a_zone_that_is_gone_can_be_given_up() {
+    let world = World::started().await;
+    world.until("completed", is("completed")).await;
+    world.ask(Command::Finalize).await;
+    world.zones.fail_reads(Some(ZonesError::NoSuchZone("Z1".to_owned())));
+    world.until("released", |shift| !shift.holds_records()).await;
 }
 
 #[tokio::test(start_paused = true)]

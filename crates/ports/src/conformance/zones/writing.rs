@@ -6,7 +6,7 @@ use crossfade_core::{
     RecordName, RecordSet, Weight, ZoneId,
     batch::{self, Action, Batch, Change, GroupWeights},
     event::ChangeId,
-    fence::Fence,
+    fence::{self, Fence},
 };
 
 use super::{
@@ -175,7 +175,9 @@ pub async fn a_release_deletes_the_fence_only(world: &impl ZonesWorld) {
     let before = listed(world, &zone, &[WWW]).await;
     world.put(&zone, fence(3).record_set(&RecordName::new(WWW))).await;
     let seen = listed(world, &zone, &[WWW]).await;
-    let Some(batch) = batch::release(&zone, "conformance", &seen, &[RecordName::new(WWW)]) else {
+    let Some(batch) =
+        batch::release(&zone, "conformance", fence::find(&seen, &RecordName::new(WWW)).into_iter())
+    else {
         panic!("there is a fence to be deleted in {seen:?}")
     };
     submit(world, &batch).await;
