@@ -225,7 +225,9 @@ impl Sim {
                 // One in 25 is slow, as every other request.
                 let slow = if self.swarm.on { next + self.random.gap(25.0) * RENEW_EVERY } else { i64::MAX };
                 // An answer that was waited for too long is about a lease that may be somebody else's by now.
-                let ours = |lease: Lease| lease.owner == r && lease.epoch == epoch && next < lease.expires_at;
+                let ours = |lease: Lease| {
+                    lease.owner == r && lease.epoch == epoch && next + QUICK < lease.expires_at
+                };
                 let well = !self.store.is_down(now)
                     && self.replicas[r].frozen_until <= now
                     && self.store.lease.is_some_and(ours);
