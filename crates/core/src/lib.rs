@@ -18,6 +18,7 @@ pub mod fence;
 pub mod preview;
 pub mod weights;
 
+pub mod chain;
 pub mod event;
 pub mod shift;
 

@@ -12,11 +12,8 @@ pub mod row;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crossfade_core::{
-    event::{Event, Hash},
-    report::Report,
-    shift::Shift,
-};
+pub use crossfade_core::chain::Head;
+use crossfade_core::{chain, event::Event, report::Report, shift::Shift};
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::lease::{Lease, Replica, Tenure};
@@ -73,22 +70,6 @@ impl StoreError {
     }
 }
 
-/// Where a history ends: its newest event. Two histories that part from each other have the same numbers, and never
-/// the same hashes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// The event's sequence number; 0 before the first.
-    pub version: u64,
-    pub hash: Hash,
-}
-
-impl Head {
-    /// The newest event that made this state.
-    pub fn of(shift: &Shift) -> Head {
-        Head { version: shift.version, hash: shift.head.clone() }
-    }
-}
-
 /// A shift as read, with what the engine last saw of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
@@ -129,11 +110,20 @@ pub fn refuse_unfounded(before: &Head, shift: &Shift, events: &[Event]) -> Resul
     if last.seq != shift.version || last.hash != shift.head {
         return refused("the state is not the one after the last event");
     }
-    let follows = EventRow::new(&shift.name, first)?.is_sealed(&shift.name, &before.hash);
-    if first.seq != before.version.saturating_add(1) || !follows {
+    let row = row::written(&shift.name, first)?;
+    if chain::follow(&shift.name, before.clone(), [&row]).is_err() {
         return refused("the first event does not follow the one that it was decided on");
     }
     Ok(())
+}
+
+/// A part of a history exactly as it is kept, for whoever checks it. Nothing of it has been parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// Where the shift's own row said that the history ends, in the moment in which the rows were read; `None` where
+    /// there are events and no such row.
+    pub head: Option<Head>,
+    pub rows: Vec<EventRow>,
 }
 
 /// Which shifts a list shows. All conditions must hold.
@@ -208,6 +198,13 @@ pub trait Store: Send + Sync {
 
     /// Events after a sequence number, oldest first. `NotFound` when there is no such shift.
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// The rows of a history from a sequence number on, in their order. `NotFound` when there is nothing of that name,
+    /// neither a shift nor an event.
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError>;
+
+    /// The names after this one of all that [`Store::chain`] knows, in alphabetical order.
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError>;
 
     /// Takes an account's lease for so long: one that is free, has run out, or is this replica's own. The epoch is one
     /// more than both the one before and `at_least`. `None` while somebody else has it.

@@ -21,7 +21,8 @@ use std::{str::FromStr, time::Duration};
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
+    Tenure,
 };
 use sqlx::{
     ConnectOptions, Connection, PgConnection, PgPool,
@@ -139,6 +140,14 @@ impl Store for PostgresStore {
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         events::after(&self.pool, name, after, limit).await
+    }
+
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
+        events::chain(&self.pool, name, from, limit).await
+    }
+
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        events::chains(&self.pool, after, limit).await
     }
 
     async fn acquire(

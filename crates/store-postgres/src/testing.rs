@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a server that does not start is a failed test")]
 
+mod shell;
+
 use std::{
     env,
     io::{BufRead, BufReader, Write},
@@ -21,6 +23,7 @@ use std::{
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::OnceCell;
 
+pub use self::shell::Shell;
 use crate::PostgresStore;
 
 const SUPERVISOR: &str = include_str!("testing/supervisor.sh");

@@ -11,6 +11,8 @@ mod leases;
 mod reserve;
 mod schema;
 mod shifts;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +23,8 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
+    Tenure,
 };
 use sqlx::{
     SqlitePool,
@@ -150,6 +153,14 @@ impl Store for SqliteStore {
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         events::after(&self.readers, name, after, limit).await
+    }
+
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
+        events::chain(&self.readers, name, from, limit).await
+    }
+
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        events::chains(&self.readers, after, limit).await
     }
 
     async fn acquire(

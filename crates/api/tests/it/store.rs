@@ -11,7 +11,7 @@ use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::{
     Store, StoreError,
     fake::store::MemoryStore,
-    store::{Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
 };
 
 /// Over a store in memory: what a test wants to go wrong, and which calls were made.
@@ -149,6 +149,16 @@ impl Store for Unsteady {
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         self.called("events").await?;
         self.inner.events(name, after, limit).await
+    }
+
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
+        self.called("chain").await?;
+        self.inner.chain(name, from, limit).await
+    }
+
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.called("chains").await?;
+        self.inner.chains(after, limit).await
     }
 
     async fn acquire(

@@ -3,7 +3,8 @@
 use super::{Commit, World, evidence::failed_for_a_reason};
 use crate::{
     RecordSet, ZoneId,
-    event::{Happened, Hash, seal},
+    chain::{self, Head, Row},
+    event::{Happened, Hash},
     fence::{self, Fence},
     shift::{Purpose, ZoneStage},
 };
@@ -113,21 +114,12 @@ pub(super) fn i18(world: &World<'_>) -> Result<(), String> {
             return Err(format!("write {} has no actor", landed.generation));
         }
     }
-    for (place, event) in world.history.iter().enumerate().skip(world.checked) {
-        let seq = place as u64 + 1;
-        if event.seq != seq {
-            return Err(format!("event {} stands at place {seq}", event.seq));
-        }
-        let before = place.checked_sub(1).and_then(|place| world.history.get(place));
-        let head = before.map_or_else(Hash::default, |event| event.hash.clone());
-        let (kind, data) = event.what.to_parts().map_err(|error| error.to_string())?;
-        let at = event.at.to_string();
-        let name = &world.shift.name;
-        let hash = seal(&head, name, seq, &at, &kind, &event.actor.0, event.reason.as_deref(), &data);
-        if hash != event.hash {
-            return Err(format!("event {seq} does not follow from event {}", seq - 1));
-        }
-    }
+    let before = world.checked.checked_sub(1).and_then(|place| world.history.get(place));
+    let hash = before.map_or_else(Hash::default, |event| event.hash.clone());
+    let head = Head { version: world.checked as u64, hash };
+    let unchecked = world.history.iter().skip(world.checked).map(Row::of);
+    let rows = unchecked.collect::<Result<Vec<Row>, _>>().map_err(|error| error.to_string())?;
+    chain::follow(&world.shift.name, head, &rows).map_err(|broken| broken.to_string())?;
     match world.history.last() {
         Some(last) if last.seq != world.shift.version || last.hash != world.shift.head => {
             Err(format!("the shift is at version {}, its history at {}", world.shift.version, last.seq))

@@ -20,7 +20,7 @@ use crossfade_core::{
 use crossfade_ports::{
     Poke, Store, StoreError, SubmitError, Vitals, Zone, Zones, ZonesError,
     fake::{store::MemoryStore, zones::MemoryZones},
-    store::{Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
     zones::ChangeStatus,
 };
 use tokio::{task::JoinHandle, time::Instant};
@@ -182,6 +182,14 @@ impl Store for Reach {
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         self.store()?.events(name, after, limit).await
+    }
+
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
+        self.store()?.chain(name, from, limit).await
+    }
+
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.store()?.chains(after, limit).await
     }
 
     async fn acquire(

@@ -53,6 +53,7 @@ macro_rules! store_suite {
             reports_are_kept_beside
             events_are_read_in_parts
             the_chain_of_hashes_holds
+            chains_are_read_in_parts
             a_snapshot_is_the_fold
             odd_text_comes_back
             large_events_come_back

@@ -13,9 +13,9 @@ use crossfade_core::{GroupKey, event::Event, report::Report, shift::Shift};
 
 use self::lease::Desk;
 use crate::store::{
-    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
-    refuse_unfounded,
-    row::{KeyRow, number},
+    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
+    Tenure, refuse_unfounded,
+    row::{KeyRow, number, written},
 };
 
 #[derive(Debug, Default)]
@@ -190,6 +190,20 @@ impl Store for MemoryStore {
         let tables = self.reach()?;
         let kept = tables.shifts.get(name).ok_or_else(|| StoreError::NotFound(name.to_owned()))?;
         let later = kept.events.iter().filter(|event| event.seq > after);
+        Ok(later.take(limit as usize).cloned().collect())
+    }
+
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
+        let tables = self.reach()?;
+        let kept = tables.shifts.get(name).ok_or_else(|| StoreError::NotFound(name.to_owned()))?;
+        let later = kept.events.iter().filter(|event| number(event.seq) >= from).take(limit as usize);
+        let rows = later.map(|event| written(name, event)).collect::<Result<_, _>>()?;
+        Ok(Chain { head: Some(Head::of(&kept.stored.shift)), rows })
+    }
+
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        let tables = self.reach()?;
+        let later = tables.shifts.keys().filter(|name| after.is_none_or(|after| name.as_str() > after));
         Ok(later.take(limit as usize).cloned().collect())
     }
 

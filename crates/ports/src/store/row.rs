@@ -4,14 +4,18 @@
 //! its table and its row.
 
 use crossfade_core::{
-    event::{Actor, Event, Happened, Hash, seal},
+    chain::{Broken, follow},
+    event::{Actor, Event, Happened, Hash},
     report::Report,
     shift::{Shift, fold},
 };
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Active, Head, IdempotencyKey, Remembered, StoreError};
+/// What is kept of an event.
+pub use crossfade_core::chain::Row as EventRow;
+
+use super::{Active, Chain, Head, IdempotencyKey, Remembered, StoreError};
 
 /// What is written of a shift. All but the snapshot is there to be searched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,16 +43,18 @@ pub struct SnapshotRow {
     pub report: Option<String>,
 }
 
+/// What is read of a history and of its shift, where either may be missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRow {
-    pub seq: i64,
-    pub at: String,
-    pub kind: String,
-    pub actor: String,
+pub struct ChainRow {
+    pub version: Option<i64>,
+    pub head: Option<String>,
+    pub seq: Option<i64>,
+    pub at: Option<String>,
+    pub kind: Option<String>,
+    pub actor: Option<String>,
     pub reason: Option<String>,
-    /// Exactly as hashed.
-    pub data: String,
-    pub hash: String,
+    pub data: Option<String>,
+    pub hash: Option<String>,
 }
 
 /// What is read of a shift that is not over yet.
@@ -97,16 +103,11 @@ impl SnapshotRow {
 
     /// The shift from all its events.
     pub fn rebuild(&self, rows: Vec<EventRow>) -> Result<Shift, StoreError> {
-        let mut before = Hash::default();
-        for row in &rows {
-            if !row.is_sealed(&self.name, &before) {
-                let why = "the hash is not that of the row and the row before it".to_owned();
-                return Err(StoreError::Inconsistent { table: "events", row: row.place(&self.name), why });
-            }
-            before = Hash(row.hash.clone());
-        }
+        follow(&self.name, Head::default(), &rows).map_err(|Broken { seq, why }| {
+            StoreError::Inconsistent { table: "events", row: format!("{}/{seq}", self.name), why }
+        })?;
         let events: Vec<Event> =
-            rows.into_iter().map(|row| row.event(&self.name)).collect::<Result<_, StoreError>>()?;
+            rows.into_iter().map(|row| read(&self.name, row)).collect::<Result<_, StoreError>>()?;
         let shift = fold(&events).map_err(|error| self.inconsistent(error.to_string()))?;
         self.checked(shift)
     }
@@ -139,41 +140,38 @@ impl SnapshotRow {
     }
 }
 
-impl EventRow {
-    pub fn new(shift: &str, event: &Event) -> Result<EventRow, StoreError> {
-        let place = || format!("{shift}/{}", event.seq);
-        let (kind, data) = event.what.to_parts().map_err(|error| unparsed("events", place(), &error))?;
-        Ok(EventRow {
-            seq: number(event.seq),
-            at: event.at.to_string(),
-            kind,
-            actor: event.actor.0.clone(),
-            reason: event.reason.clone(),
-            data,
-            hash: event.hash.0.clone(),
-        })
+impl ChainRow {
+    /// Both halves of all rows that were found: one at least, with nothing in it, if there is nothing.
+    pub fn chain(name: &str, rows: Vec<ChainRow>) -> Result<Chain, StoreError> {
+        let mut chain = Chain { head: None, rows: Vec::with_capacity(rows.len()) };
+        for row in rows {
+            if let (None, Some(version), Some(hash)) = (&chain.head, row.version, row.head) {
+                let version = unsigned("shifts", name, version)?;
+                chain.head = Some(Head { version, hash: Hash(hash) });
+            }
+            if let (Some(seq), Some(at), Some(kind), Some(actor), Some(data), Some(hash)) =
+                (row.seq, row.at, row.kind, row.actor, row.data, row.hash)
+            {
+                chain.rows.push(EventRow { seq, at, kind, actor, reason: row.reason, data, hash });
+            }
+        }
+        Ok(chain)
     }
+}
 
-    pub fn event(self, shift: &str) -> Result<Event, StoreError> {
-        let at: Timestamp = self.at.parse().map_err(|error| unparsed("events", self.place(shift), &error))?;
-        let what = Happened::from_parts(&self.kind, &self.data)
-            .map_err(|error| unparsed("events", self.place(shift), &error))?;
-        let seq = unsigned("events", &self.place(shift), self.seq)?;
-        Ok(Event { seq, at, what, actor: Actor(self.actor), reason: self.reason, hash: Hash(self.hash) })
-    }
+/// An event as it is kept.
+pub fn written(shift: &str, event: &Event) -> Result<EventRow, StoreError> {
+    EventRow::of(event).map_err(|error| unparsed("events", format!("{shift}/{}", event.seq), &error))
+}
 
-    /// Whether the hash is that of this row, of this shift, after that hash.
-    pub fn is_sealed(&self, shift: &str, before: &Hash) -> bool {
-        let Ok(seq) = u64::try_from(self.seq) else {
-            return false;
-        };
-        let (actor, reason) = (&self.actor, self.reason.as_deref());
-        seal(before, shift, seq, &self.at, &self.kind, actor, reason, &self.data).0 == self.hash
-    }
-
-    fn place(&self, shift: &str) -> String {
-        format!("{shift}/{}", self.seq)
-    }
+/// A row as the event that it is.
+pub fn read(shift: &str, row: EventRow) -> Result<Event, StoreError> {
+    let place = || format!("{shift}/{}", row.seq);
+    let at: Timestamp = row.at.parse().map_err(|error| unparsed("events", place(), &error))?;
+    let what =
+        Happened::from_parts(&row.kind, &row.data).map_err(|error| unparsed("events", place(), &error))?;
+    let seq = unsigned("events", &place(), row.seq)?;
+    Ok(Event { seq, at, what, actor: Actor(row.actor), reason: row.reason, hash: Hash(row.hash) })
 }
 
 impl ActiveRow {

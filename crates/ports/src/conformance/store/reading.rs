@@ -2,6 +2,7 @@
 
 use crossfade_core::{
     Share,
+    chain::{Row, check},
     event::{Happened, Hash, seal},
     report::{Next, Report},
     shift::{Command, Shift, fold},
@@ -11,7 +12,7 @@ use super::{
     all, committed, created, history, listed, loaded, moved,
     sample::{actor, commanded, happened, instant, key, labelled, of, plan, shift},
 };
-use crate::store::{Active, Filter, Head, IdempotencyKey, Store, StoreError, Stored};
+use crate::store::{Active, Chain, Filter, Head, IdempotencyKey, Store, StoreError, Stored};
 
 pub async fn an_installation_has_one_name(store: &dyn Store) {
     store.ping().await.unwrap();
@@ -136,6 +137,38 @@ pub async fn the_chain_of_hashes_holds(store: &dyn Store) {
     }
     assert_eq!(loaded(store, "www").await.shift.head, before);
     assert_eq!(moved.head, before);
+    let Chain { head, rows } = store.chain("www", i64::MIN, 1000).await.unwrap();
+    assert_eq!(check("www", &rows, head.as_ref()), Ok(Head::of(&moved)));
+}
+
+pub async fn chains_are_read_in_parts(store: &dyn Store) {
+    let (born, events) = created(store, shift("www")).await;
+    for name in ["a-b", "a0", "ab"] {
+        created(store, shift(name)).await;
+    }
+    let steps = (0..9).map(|step| Happened::Approved { step }).collect();
+    let after = committed(store, &born, happened(&born, steps, 1)).await;
+    let part = async |from, limit| {
+        let Chain { head, rows } = store.chain("www", from, limit).await.unwrap();
+        assert_eq!(head, Some(Head::of(&after)), "from {from}");
+        rows
+    };
+    let seqs =
+        async |from, limit| -> Vec<i64> { part(from, limit).await.iter().map(|row| row.seq).collect() };
+    assert_eq!(part(1, 1).await, [Row::of(&events[0]).unwrap()]);
+    assert_eq!(seqs(i64::MIN, 100).await, (1..=10).collect::<Vec<_>>());
+    assert_eq!(seqs(i64::MIN, 3).await, [1, 2, 3]);
+    assert_eq!(seqs(4, 3).await, [4, 5, 6]);
+    assert_eq!(seqs(10, 3).await, [10]);
+    assert!(seqs(11, 3).await.is_empty());
+    assert!(seqs(i64::MAX, 3).await.is_empty());
+    let absent = store.chain("absent", i64::MIN, 10).await;
+    assert!(matches!(absent, Err(StoreError::NotFound(name)) if name == "absent"));
+    // In the order of lists.
+    assert_eq!(store.chains(None, 100).await.unwrap(), ["a-b", "a0", "ab", "www"]);
+    assert_eq!(store.chains(None, 2).await.unwrap(), ["a-b", "a0"]);
+    assert_eq!(store.chains(Some("a0"), 2).await.unwrap(), ["ab", "www"]);
+    assert!(store.chains(Some("www"), 2).await.unwrap().is_empty());
 }
 
 pub async fn a_snapshot_is_the_fold(store: &dyn Store) {

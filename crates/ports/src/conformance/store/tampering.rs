@@ -1,27 +1,41 @@
-//! A history that was changed by somebody who first did away with its defences, and who finds out.
+//! A history that was changed by somebody who first did away with its defences, and how that is found.
 //!
-//! Every event's hash covers the event's text and the hash before it. So nothing but the end of a history can be changed
-//! without a hash that does not fit. What a chain cannot show by itself:
-//!
-//! - that its last events are gone, when the shift's own row was put back with them,
-//! - that all of it was computed anew.
-//!
-//! For both it takes an anchor: a newest hash that was written down where whoever owns the database does not reach.
+//! Every event's hash covers the event's text and the hash before it, and the shift's own row has the newest one. So
+//! nothing can be changed, added or removed without a hash that does not fit, unless all that follow are computed anew
+//! and the shift's row with them. That is whole ([`forge`]), and takes an anchor to be found: a hash that was written
+//! down where whoever owns the database does not reach.
 
-use crossfade_core::{event::Hash, shift::Command};
+use async_trait::async_trait;
+use crossfade_core::{
+    chain::{self, Broken, Head},
+    event::Hash,
+    shift::Command,
+};
 
 use super::sample::{commanded, first_step, labelled};
-use crate::store::{Head, Store, row::EventRow};
+use crate::store::{Chain, Store};
+
+/// A connection of whoever owns the database.
+#[async_trait]
+pub trait Shell: Send {
+    /// Does away with all that defends the history.
+    async fn disarm(&mut self);
+
+    /// Statements, one after the other.
+    async fn run(&mut self, sql: &str);
+}
 
 pub struct Attack {
     pub what: &'static str,
     /// In the words that SQLite and PostgreSQL share.
     pub sql: &'static str,
     /// The first event of `www` that does not fit.
-    pub found_at: Option<i64>,
+    pub found_at: u64,
+    /// Whether all hashes of `www` are then computed anew.
+    rechained: bool,
 }
 
-/// On a store with [`histories`].
+/// On a store with [`histories`], whose [`Shell`] is disarmed.
 pub const ATTACKS: &[Attack] = &[
     attack("another text", "UPDATE events SET data = replace(data, '30m', '31m') WHERE seq = 1", 1),
     attack("a text that means the same", "UPDATE events SET data = data || ' ' WHERE seq = 3", 3),
@@ -60,11 +74,48 @@ pub const ATTACKS: &[Attack] = &[
         SELECT shift, 8, at, kind, actor, reason, data, hash FROM events WHERE shift = 'www' AND seq = 7",
         8,
     ),
-    Attack { what: "no end", sql: "DELETE FROM events WHERE seq > 5", found_at: None },
+    attack("a member more", r#"UPDATE events SET data = '{"odd":1}' WHERE seq = 2"#, 2),
+    attack("a member less", r#"UPDATE events SET data = replace(data, '"gates":[],', '') WHERE seq = 4"#, 4),
+    attack(
+        "another spelling of a time",
+        "UPDATE events SET at = replace(at, 'Z', '+00:00') WHERE seq = 4",
+        4,
+    ),
+    attack("a text that says nothing", "UPDATE events SET data = '' WHERE seq = 5", 5),
+    attack("a kind that is none", "UPDATE events SET kind = 'none' WHERE seq = 5", 5),
+    attack(
+        "one before the first",
+        "INSERT INTO events (shift, seq, at, kind, actor, reason, data, hash)
+        SELECT shift, 0, at, kind, actor, reason, data, hash FROM events WHERE shift = 'www' AND seq = 1",
+        1,
+    ),
+    attack("no end", "DELETE FROM events WHERE seq > 5", 6),
+    attack("nothing left", "DELETE FROM events WHERE shift = 'www'", 1),
+    attack(
+        "no end, and a shift that has the number of the newest",
+        "DELETE FROM events WHERE seq > 5; UPDATE shifts SET version = 5",
+        5,
+    ),
+    attack("a shift that has another number", "UPDATE shifts SET version = 6", 7),
+    attack("a shift that has another hash", "UPDATE shifts SET head = upper(head)", 7),
+    attack("no shift", "DELETE FROM shifts WHERE name = 'www'", 7),
+    attack("a shift of another name", "UPDATE shifts SET name = 'web' WHERE name = 'www'", 7),
+    rechained("another end, as long", "UPDATE events SET reason = 'not at all' WHERE seq = 6", 7),
+    rechained("another history, as long", "UPDATE events SET actor = 'eve' WHERE seq = 1", 7),
+    rechained(
+        "one more, that follows",
+        "INSERT INTO events (shift, seq, at, kind, actor, reason, data, hash)
+        SELECT shift, 8, at, kind, actor, reason, data, hash FROM events WHERE shift = 'www' AND seq = 7",
+        8,
+    ),
 ];
 
-const fn attack(what: &'static str, sql: &'static str, found_at: i64) -> Attack {
-    Attack { what, sql, found_at: Some(found_at) }
+const fn attack(what: &'static str, sql: &'static str, found_at: u64) -> Attack {
+    Attack { what, sql, found_at, rechained: false }
+}
+
+const fn rechained(what: &'static str, sql: &'static str, found_at: u64) -> Attack {
+    Attack { what, sql, found_at, rechained: true }
 }
 
 /// Two shifts, `api` and `www`, with seven events each.
@@ -82,14 +133,83 @@ pub async fn histories(store: &dyn Store) {
     }
 }
 
-/// The place of the first row that does not follow from those before it; the rows are in the order of their numbers.
-pub fn broken_at(shift: &str, rows: &[EventRow]) -> Option<i64> {
-    let mut before = Hash::default();
-    for (seq, row) in (1..).zip(rows) {
-        if row.seq != seq || !row.is_sealed(shift, &before) {
-            return Some(seq);
-        }
-        before = Hash(row.hash.clone());
+/// Each attack in turn, and what is then found. Afterwards all is as it was.
+pub async fn every_attack_is_found(store: &dyn Store, shell: &mut dyn Shell) {
+    histories(store).await;
+    let before = whole(store).await;
+    keep(shell).await;
+    for attack in ATTACKS {
+        attack.carry_out(store, shell).await;
+        let Broken { seq, why } = checked(store).await.unwrap_err();
+        assert_eq!(seq, attack.found_at, "{}: event {seq} {why}", attack.what);
+        put_back(shell).await;
+        assert_eq!(whole(store).await, before, "{}", attack.what);
     }
-    None
+    let forged = forge(store, shell).await;
+    assert_eq!(checked(store).await, Ok(forged.clone()), "nothing in the database tells");
+    assert_ne!(forged, before);
+}
+
+impl Attack {
+    pub async fn carry_out(&self, store: &dyn Store, shell: &mut dyn Shell) {
+        shell.run(self.sql).await;
+        if self.rechained {
+            rechain(store, shell).await;
+        }
+    }
+}
+
+/// Disarms the database and remembers what is in it, for [`put_back`].
+pub async fn keep(shell: &mut dyn Shell) {
+    shell.disarm().await;
+    let copies =
+        "CREATE TABLE kept_shifts AS SELECT * FROM shifts; CREATE TABLE kept_events AS SELECT * FROM events";
+    shell.run(copies).await;
+}
+
+pub async fn put_back(shell: &mut dyn Shell) {
+    let back = "DELETE FROM events; DELETE FROM shifts;
+        INSERT INTO shifts SELECT * FROM kept_shifts; INSERT INTO events SELECT * FROM kept_events";
+    shell.run(back).await;
+}
+
+/// Another history of `www`, as a program of another format would have written it, in which nothing contradicts itself:
+/// every hash fits, and the shift's row and its snapshot name the newest. Where it ends.
+pub async fn forge(store: &dyn Store, shell: &mut dyn Shell) -> Head {
+    let before = all(store).await.head.unwrap();
+    shell.run(r#"UPDATE events SET data = replace(data, '"gates":[],', '') WHERE seq = 4"#).await;
+    let forged = rechain(store, shell).await;
+    let (Hash(old), Hash(new)) = (&before.hash, &forged.hash);
+    let row = format!(
+        "UPDATE shifts SET head = '{new}', snapshot = replace(snapshot, '{old}', '{new}') WHERE name = 'www'"
+    );
+    shell.run(&row).await;
+    forged
+}
+
+/// Computes the hashes of `www` anew.
+async fn rechain(store: &dyn Store, shell: &mut dyn Shell) -> Head {
+    let mut head = Head::default();
+    for row in all(store).await.rows {
+        let version = head.version + 1;
+        head = Head { version, hash: row.seal("www", version, &head.hash) };
+        let hash = &head.hash.0;
+        shell
+            .run(&format!("UPDATE events SET hash = '{hash}' WHERE shift = 'www' AND seq = {version}"))
+            .await;
+    }
+    head
+}
+
+async fn whole(store: &dyn Store) -> Head {
+    checked(store).await.unwrap()
+}
+
+async fn checked(store: &dyn Store) -> Result<Head, Broken> {
+    let Chain { head, rows } = all(store).await;
+    chain::check("www", &rows, head.as_ref())
+}
+
+async fn all(store: &dyn Store) -> Chain {
+    store.chain("www", i64::MIN, u32::MAX).await.unwrap()
 }

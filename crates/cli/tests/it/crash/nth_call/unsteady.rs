@@ -12,7 +12,8 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored, Tenure,
+    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
+    Tenure,
 };
 
 /// What is lost of the call.
@@ -166,6 +167,14 @@ impl Store for Unsteady {
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
         self.reads("events", self.inner.events(name, after, limit)).await
+    }
+
+    async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
+        self.reads("chain", self.inner.chain(name, from, limit)).await
+    }
+
+    async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
+        self.reads("chains", self.inner.chains(after, limit)).await
     }
 
     async fn acquire(
