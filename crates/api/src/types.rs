@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crossfade_core::{
     RecordName, RecordType, Share, Weight, ZoneId,
+    chain::{Head, Row},
     event::Event,
     gate::{GateReport, StepSensitivity, Tail},
     plan::{Mistake, Plan},
@@ -92,6 +93,17 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
     pub items: Vec<T>,
+    /// Where the next page begins; null on the last one.
+    pub next: Option<String>,
+}
+
+/// A page of a history exactly as it is kept. What `history` shows of an event was read; this is what was hashed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chain {
+    /// Where the shift's own row said that the history ends, when this page was read; null where there is no such row.
+    pub head: Option<Head>,
+    /// `data` is a text.
+    pub items: Vec<Row>,
     /// Where the next page begins; null on the last one.
     pub next: Option<String>,
 }

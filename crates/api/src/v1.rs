@@ -1,5 +1,6 @@
 //! The paths under `/api/v1`.
 
+mod chains;
 mod fleet;
 mod history;
 mod once;
@@ -28,6 +29,8 @@ pub(crate) fn urgent() -> Router<Arc<App>> {
 pub(crate) fn ordinary() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/preview", post(preview::preview))
+        .route("/api/v1/chains", get(chains::list))
+        .route("/api/v1/chains/{name}", get(chains::show))
         .route("/api/v1/shifts", get(shifts::list).post(shifts::create))
         .route("/api/v1/shifts/{name}", get(shifts::show))
         .route("/api/v1/shifts/{name}/plan", put(shifts::revise))

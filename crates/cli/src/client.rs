@@ -4,8 +4,14 @@ mod problem;
 
 use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
-use crossfade_api::types::{Done, Fleet, FleetVerb, Page, Problem, Shift, Verb};
-use crossfade_core::{event::Event, plan::Format, preview::Preview, shift::Command};
+use crossfade_api::types::{Chain, Done, Fleet, FleetVerb, Page, Problem, Shift, Verb};
+use crossfade_core::{
+    chain::{Head, Row},
+    event::Event,
+    plan::Format,
+    preview::Preview,
+    shift::Command,
+};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 
@@ -80,28 +86,43 @@ impl Client {
         let mut query: Vec<(&str, String)> = vec![("limit", PAGE.to_string())];
         query.extend(phase.map(|phase| ("phase", phase.to_owned())));
         query.extend(label.map(|(key, value)| ("label", format!("{key}={value}"))));
-        let mut shifts = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut query = query.clone();
-            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page: Page<Shift> = self.get(&["shifts"], &query).await?;
-            shifts.extend(page.items);
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(shifts),
-            }
-        }
+        self.list(&["shifts"], query).await
     }
 
     /// Events after a sequence number: all that there are now.
     pub async fn events(&self, name: &str, after: u64) -> Result<Vec<Event>, Failure> {
-        self.pages(name, after).await
+        let mut events = Vec::new();
+        let mut after = after.to_string();
+        loop {
+            let query = [("after", after.clone()), ("limit", PAGE.to_string())];
+            let page: Page<Event> = self.get(&["shifts", name, "history"], &query).await?;
+            events.extend(page.items);
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(events),
+            }
+        }
     }
 
-    /// The same as they came, for whoever trusts no reading of them.
-    pub async fn raw_events(&self, name: &str) -> Result<Vec<serde_json::Value>, Failure> {
-        self.pages(name, 0).await
+    /// A whole history as it is kept, for whoever trusts no reading of it, and where the shift's row says it ends.
+    pub async fn chain(&self, name: &str) -> Result<(Option<Head>, Vec<Row>), Failure> {
+        let (mut rows, mut from) = (Vec::new(), None);
+        loop {
+            let mut query = vec![("limit", PAGE.to_string())];
+            query.extend(from.take().map(|from| ("from", from)));
+            let page: Chain = self.get(&["chains", name], &query).await?;
+            rows.extend(page.items);
+            match page.next {
+                Some(next) => from = Some(next),
+                // The last page was read in the same moment as its head: whatever was added meanwhile is in both.
+                None => return Ok((page.head, rows)),
+            }
+        }
+    }
+
+    /// The names of all histories.
+    pub async fn chains(&self) -> Result<Vec<String>, Failure> {
+        self.list(&["chains"], vec![("limit", PAGE.to_string())]).await
     }
 
     pub async fn create(&self, plan: String, format: Format, reason: Option<&str>) -> Result<Shift, Failure> {
@@ -158,16 +179,22 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
-    async fn pages<T: DeserializeOwned>(&self, name: &str, after: u64) -> Result<Vec<T>, Failure> {
-        let mut events = Vec::new();
-        let mut after = after.to_string();
+    /// All pages of a list that has a cursor.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: Vec<(&str, String)>,
+    ) -> Result<Vec<T>, Failure> {
+        let mut items = Vec::new();
+        let mut cursor: Option<String> = None;
         loop {
-            let query = [("after", after.clone()), ("limit", PAGE.to_string())];
-            let page: Page<T> = self.get(&["shifts", name, "history"], &query).await?;
-            events.extend(page.items);
+            let mut query = query.clone();
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let page: Page<T> = self.get(path, &query).await?;
+            items.extend(page.items);
             match page.next {
-                Some(next) => after = next,
-                None => return Ok(events),
+                Some(next) => cursor = Some(next),
+                None => return Ok(items),
             }
         }
     }

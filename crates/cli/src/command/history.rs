@@ -34,6 +34,10 @@ pub struct HistoryArgs {
 #[derive(Debug, Subcommand)]
 enum HistoryCommand {
     /// Compute the chain of hashes again, and say where it breaks
+    ///
+    /// An event that was changed, added or removed is found, and so is an end that is not the one that the shift knows.
+    /// Who rewrites a history from some event to its end, and the shift with it, leaves a chain that is whole: only a
+    /// hash that was written down elsewhere tells.
     Verify {
         /// The shift.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -41,6 +45,10 @@ enum HistoryCommand {
         /// Every shift.
         #[arg(long)]
         all: bool,
+        /// A hash that was written down earlier, from `verify` or an export: an event must have it still. Any number
+        /// of times.
+        #[arg(long = "head", value_name = "HASH")]
+        heads: Vec<String>,
     },
     /// Write all of it to standard output
     Export {
@@ -59,7 +67,9 @@ pub async fn run(context: &Context, args: HistoryArgs) -> Result<Exit, Failure> 
     let client = context.client()?;
     match command {
         None => show(context, &client, &name.unwrap_or_default(), follow).await,
-        Some(HistoryCommand::Verify { name, all: _ }) => verify::run(context, &client, name).await,
+        Some(HistoryCommand::Verify { name, all: _, heads }) => {
+            verify::run(context, &client, name, heads).await
+        }
         Some(HistoryCommand::Export { name, format }) => export::run(&client, &name, format).await,
     }
 }

@@ -11,6 +11,7 @@ mod house;
 mod plans;
 mod probes;
 mod shifts;
+mod tampering;
 mod two_daemons;
 mod verbs;
 mod wire;
