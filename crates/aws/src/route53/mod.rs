@@ -8,6 +8,7 @@ mod read;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::collections::BTreeSet;
 
@@ -25,7 +26,8 @@ pub struct Route53 {
 
 impl Route53 {
     pub fn new(client: Client) -> Route53 {
-        Route53 { client }
+        let config = client.config().to_builder().interceptor(whole::Whole);
+        Route53 { client: Client::from_conf(config.build()) }
     }
 }
 
