@@ -5,40 +5,33 @@
 //! that the refusal says. Not compared are the words in which a database refuses what should never be asked of it.
 //!
 //! For more than what a test run has time for: `DIFFERENTIAL_CASES=2000 cargo test -p crossfade-store-postgres
-//! differential`.
+//! differential`. What fails says which seed it was.
 
+mod concurrent;
 mod operation;
 mod race;
+mod seeded;
 mod session;
 
 use crossfade_ports::{Store, fake::store::MemoryStore};
 use crossfade_store_postgres::{PostgresStore, testing::Server};
 use crossfade_store_sqlite::SqliteStore;
-use proptest::{
-    prelude::ProptestConfig,
-    test_runner::{TestCaseError, TestRunner},
-};
+use proptest::test_runner::TestCaseError;
 
 use self::{
     operation::{Operation, operations},
+    seeded::Seeded,
     session::Session,
 };
 
-/// Enough for every pair of operations to come after each other somewhere.
-const CASES: u32 = 30;
-
 #[test]
 fn all_stores_answer_alike() {
+    let cases = Seeded::new();
     let Some(server) = Server::shared() else { return };
-    let cases = option_env!("DIFFERENTIAL_CASES").and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let outcome = TestRunner::new(config).run(&operations(), |operations| {
+    cases.run(&operations(), |operations| {
         runtime.block_on(compare(server, &operations)).map_err(TestCaseError::fail)
     });
-    if let Err(error) = outcome {
-        panic!("{error}");
-    }
 }
 
 /// Says where the stores part, if they do.

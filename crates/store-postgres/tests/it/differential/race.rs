@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossfade_core::{
-    event::{Happened, Hash, seal},
+    event::{Event, Happened, Hash, seal},
     shift::fold,
 };
 use crossfade_ports::{
@@ -57,17 +57,22 @@ async fn race(stores: [Arc<dyn Store>; 2]) {
     let kept: Vec<(u64, Hash)> = history[1..].iter().map(|event| (event.seq, event.hash.clone())).collect();
     // Nobody was told of a success that is not there, and nothing is there that nobody was told of.
     assert_eq!(won, kept);
-    assert!((1..).zip(&history).all(|(seq, event)| event.seq == seq));
-    let mut before = Hash::default();
-    for event in &history {
-        let (kind, data) = event.what.to_parts().unwrap();
-        let (at, reason) = (event.at.to_string(), event.reason.as_deref());
-        before = seal(&before, "www", event.seq, &at, &kind, &event.actor.0, reason, &data);
-        assert_eq!(event.hash, before);
-    }
+    chain_holds("www", &history);
     let kept = stores[0].load("www").await.unwrap().unwrap().shift;
     assert_eq!(kept, fold(&history).unwrap());
     assert_eq!(kept.version, (WRITERS * COMMITS_EACH) as u64 + 1);
+}
+
+/// From the first event on, none is missing, and each is sealed with the one before it.
+pub(super) fn chain_holds(shift: &str, history: &[Event]) {
+    let mut before = Hash::default();
+    for (seq, event) in (1..).zip(history) {
+        assert_eq!(event.seq, seq);
+        let (kind, data) = event.what.to_parts().unwrap();
+        let (at, reason) = (event.at.to_string(), event.reason.as_deref());
+        before = seal(&before, shift, event.seq, &at, &kind, &event.actor.0, reason, &data);
+        assert_eq!(event.hash, before);
+    }
 }
 
 /// The versions that this writer brought the shift to.
