@@ -108,6 +108,17 @@ fn recorded_chains_hold() {
     }
 }
 
+/// A fence's removal was over when it was accepted, before it was followed to INSYNC. Shifts of that time are still there.
+#[test]
+fn both_orders_of_a_release_are_recorded() {
+    let recorded = recorded();
+    let orders = |rows: &[Row]| {
+        rows.windows(2).find(|pair| pair[1].kind == "released").map(|pair| pair[0].kind.clone())
+    };
+    let orders: BTreeSet<String> = recorded.iter().filter_map(|(_, rows, _)| orders(rows)).collect();
+    assert_eq!(orders, ["accepted", "in_sync"].map(str::to_owned).into());
+}
+
 #[test]
 fn every_life_is_recorded_and_everything_happens_in_one() {
     let mut happens = BTreeSet::new();
