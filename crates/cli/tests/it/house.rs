@@ -206,3 +206,30 @@ fn both_stores_have_the_same_migrations() {
     assert!(!stems("postgres").is_empty());
     assert_eq!(stems("postgres"), stems("sqlite"));
 }
+
+/// Source files and tests that the documents name in backticks. A file's name may be a part of its path.
+#[test]
+fn what_the_documents_name_is_there() {
+    let mut documents = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    for entry in fs::read_dir(root().join("docs")).unwrap() {
+        documents.push(entry.unwrap().path());
+    }
+    let sources = sources();
+    let mut named = 0;
+    for path in documents.iter().filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
+        let text = fs::read_to_string(path).unwrap();
+        for name in text.split('`').skip(1).step_by(2) {
+            let is_word = name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_');
+            let is_there = if name.ends_with(".rs") && !name.contains(' ') {
+                sources.iter().any(|(source, _)| source.ends_with(name))
+            } else if is_word && name.matches('_').count() > 2 {
+                sources.iter().any(|(_, text)| text.contains(name))
+            } else {
+                continue;
+            };
+            assert!(is_there, "{} names {name}, which is not there", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} names were found");
+}
