@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crossfade_core::{
-    RecordSet, ZoneId,
-    batch::Batch,
+    GroupKey, RecordSet, ZoneId,
+    batch::{Batch, weights_of},
     decide::{Observation, Other, ZoneRead},
     event::{Event, Happened},
     gate::Answer as GateAnswer,
@@ -99,8 +99,10 @@ impl Sim {
                 })
         };
         let intent = self.intents.iter().rev().find(intends).cloned();
+        let turns = |group: &GroupKey| weights_of(&before, group) != weights_of(&after, group);
+        let turns = shift.groups.iter().filter(|group| group.zone == batch.zone).any(turns);
         let over = over(&self.store.shift, shift, &batch, generation)
-            .or_else(|| self.stepped_back(shift, generation).then_some("stepped back"));
+            .or_else(|| (turns && self.stepped_back(shift, generation)).then_some("stepped back"));
         self.landed.push(Landed {
             at: stamp(self.now),
             shift: shift.clone(),
