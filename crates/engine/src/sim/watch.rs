@@ -7,9 +7,10 @@ use crossfade_core::{
     batch::{Batch, weights_of},
     decide::{Observation, Other, ZoneRead},
     event::{Event, Happened},
+    fence::Fence,
     gate::Answer as GateAnswer,
     invariants::{Commit, Landed, Violation, World, all},
-    shift::{Phase, Purpose, Shift, ZoneStage},
+    shift::{Phase, Purpose, Shift},
 };
 
 use super::{Due, Sim, random::mix, stamp};
@@ -101,7 +102,7 @@ impl Sim {
         let intent = self.intents.iter().rev().find(intends).cloned();
         let turns = |group: &GroupKey| weights_of(&before, group) != weights_of(&after, group);
         let turns = shift.groups.iter().filter(|group| group.zone == batch.zone).any(turns);
-        let over = over(&self.store.shift, shift, &batch, generation)
+        let over = over(&self.store.shift, shift, generation, &before)
             .or_else(|| (turns && self.stepped_back(shift, generation)).then_some("stepped back"));
         self.landed.push(Landed {
             at: stamp(self.now),
@@ -124,12 +125,18 @@ impl Sim {
         if !is_later || stored.next_step().is_none() {
             return false;
         }
-        let intended = |event: &Event| matches!(event.what, Happened::Intended { .. });
-        let Some(newest) = self.store.history.iter().rev().find(|event| intended(event)) else {
-            return false;
-        };
-        let back = matches!(newest.what, Happened::Intended { purpose: Purpose::StepBack { .. }, .. });
-        back && stamp(self.edited_at) < newest.at
+        // What Route 53 had accepted and then lost is not done, and held for a person.
+        let (mut accepted, mut confirmed) = (false, false);
+        for event in self.store.history.iter().rev() {
+            accepted |= matches!(event.what, Happened::Accepted { .. });
+            confirmed |= matches!(event.what, Happened::Confirmed { .. });
+            if let Happened::Intended { purpose, .. } = &event.what {
+                return matches!(purpose, Purpose::StepBack { .. })
+                    && (confirmed || !accepted)
+                    && stamp(self.edited_at) < event.at;
+            }
+        }
+        false
     }
 
     /// Asks everything, after every step.
@@ -211,7 +218,7 @@ impl Sim {
 }
 
 /// Whether the shift was done with what it wrote when this batch landed.
-fn over(stored: &Shift, sent: &Shift, batch: &Batch, generation: u64) -> Option<&'static str> {
+fn over(stored: &Shift, sent: &Shift, generation: u64, before: &[RecordSet]) -> Option<&'static str> {
     if stored.name != sent.name {
         return Some("given up, and another shift was there");
     }
@@ -219,11 +226,11 @@ fn over(stored: &Shift, sent: &Shift, batch: &Batch, generation: u64) -> Option<
     if generation > stored.generation {
         return None;
     }
+    // Not merely accepted, but there.
     let landed = |shift: &Shift| {
-        shift.write.as_ref().is_some_and(|write| {
-            write.generation > generation
-                && write.zones.get(&batch.zone).is_some_and(|zone| zone.stage != ZoneStage::Intended)
-        })
+        let mut fences = before.iter().filter_map(Fence::decode).filter(|fence| fence.shift == shift.name);
+        let open = shift.write.as_ref().filter(|write| write.generation > generation);
+        open.is_some_and(|write| fences.any(|fence| fence.generation >= write.generation))
     };
     match &stored.phase {
         Phase::Cancelled { .. } if stored.write.is_none() => Some("cancelled"),
