@@ -243,7 +243,7 @@ impl Look<'_> {
         if let Purpose::StepBack { .. } = write.purpose
             && self.is_below(write, zone, listed)
         {
-            return Some(self.give_up_for_drift(write, &["the zone is at a lower share already".to_owned()]));
+            return Some(self.stay_below(write, zone, listed));
         }
         let nothing_landed = write.zones.values().all(|zone| zone.stage == ZoneStage::Intended);
         if let Purpose::Step { .. } = write.purpose
@@ -265,6 +265,18 @@ impl Look<'_> {
             || self.gates.iter().any(judged)
             || self.closed().is_some()
             || self.unmet().is_some()
+    }
+
+    /// Somebody has lowered the zone further. It is left there, with a fence, because what was overtaken may be on its way.
+    fn stay_below(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> Vec<Happened> {
+        let here = self.shift.groups.iter().filter(|group| group.zone == *zone);
+        let found = here.map(|group| (group.clone(), batch::weights_of(listed, group))).collect();
+        let weights = self.shift.no_higher(write.weights.clone(), &found);
+        if weights == write.weights {
+            return self.give_up_for_drift(write, &["the zone is at a lower share already".to_owned()]);
+        }
+        let share = self.shift.share_of(&weights).unwrap_or(write.share);
+        vec![self.shift.intend(write.purpose, share, weights)]
     }
 
     /// Whether the write would raise the zone. One that is where the write leads gets its fence: what was overtaken may be

@@ -402,18 +402,24 @@ impl Shift {
 
     pub(crate) fn intend_step_back(&self, index: usize) -> Happened {
         let share = self.plan.ramp.steps[index].share;
-        let mut weights = self.weights_for(share);
         // A group that the step above has not reached stays where it is.
+        let weights = self.no_higher(self.weights_for(share), &self.set_weights());
+        self.intend(Purpose::StepBack { index }, share, weights)
+    }
+
+    /// These weights, but for groups that are at a lower share: they stay where they are.
+    pub(crate) fn no_higher(&self, mut weights: GroupWeights, present: &GroupWeights) -> GroupWeights {
         let to = &self.plan.to;
-        for (group, left) in self.set_weights() {
-            if let Some(wanted) = weights.get_mut(&group)
-                && wanted.keys().eq(left.keys())
-                && crate::weights::share_of(&left, to) < crate::weights::share_of(wanted, to)
-            {
-                *wanted = left;
+        for (group, wanted) in &mut weights {
+            let Some(found) = present.get(group).filter(|found| found.keys().eq(wanted.keys())) else {
+                continue;
+            };
+            let (share, above) = (crate::weights::share_of(found, to), crate::weights::share_of(wanted, to));
+            if share.is_some() && share < above {
+                wanted.clone_from(found);
             }
         }
-        self.intend(Purpose::StepBack { index }, share, weights)
+        weights
     }
 
     pub(crate) fn intend_release(&self) -> Happened {

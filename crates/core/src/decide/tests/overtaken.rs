@@ -47,6 +47,31 @@ fn a_step_back_from_a_step_that_has_landed_meanwhile_takes_it_back() {
 }
 
 #[test]
+fn a_step_back_from_what_somebody_has_lowered_further_leaves_it_there_behind_a_fence() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Advance);
+    world.pass(3);
+    world.edit("legacy", 245);
+    world.pass(1);
+    // Made on what is there now, and on its way.
+    world.fates = vec![Fate::Lost];
+    world.ask(Command::Reassert);
+    let sent = world.batches.len();
+    while world.batches.len() == sent {
+        world.step();
+    }
+    let late = world.batches[sent].clone();
+    assert!(apply(&mut world.zone.clone(), &late), "nothing has taken its place");
+    world.ask(Command::StepBack);
+    world.pass(2);
+    assert!(!apply(&mut world.zone.clone(), &late));
+    assert_eq!(world.weights()["legacy"], 245);
+    let causes: Vec<_> = world.shift.holds.keys().collect();
+    assert_eq!((world.shift.phase.as_str(), causes), ("running", vec![&Cause::Operator]));
+}
+
+#[test]
 fn a_step_back_does_not_wait_for_a_zone_that_has_stayed_below() {
     let two =
         "[{ zone: Z1, name: www.example.com, types: [A] }, { zone: Z2, name: www.example.com, types: [A] }]";
