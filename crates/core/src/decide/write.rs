@@ -437,9 +437,7 @@ fn again_after(write: &Write, failed_at: Timestamp) -> Timestamp {
 
 /// After one of these there is nothing more to be said of the write that was open.
 fn ends(happened: &[Happened]) -> bool {
-    happened.iter().any(|event| {
-        matches!(event, Happened::WriteDropped { .. } | Happened::Intended { .. } | Happened::Released {})
-    })
+    happened.iter().any(|event| matches!(event, Happened::WriteDropped { .. } | Happened::Intended { .. }))
 }
 
 /// While a write is open, only what keeps it from landing is worth a hold.

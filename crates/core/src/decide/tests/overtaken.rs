@@ -11,18 +11,24 @@ use crate::{
     shift::{Cause, Command, Phase, Purpose, create},
 };
 
-/// On 10 %, with the batch of the step to 50 % lost from sight: it may arrive at any time.
-fn on_the_way_up() -> (World, crate::batch::Batch) {
-    let mut world = World::started();
-    world.pass(5);
+/// Asks for a write whose batch is lost from sight: it may arrive at any time.
+fn lost_from_sight(world: &mut World, verb: Command) -> crate::batch::Batch {
     world.fates = vec![Fate::Lost];
-    world.ask(Command::Advance);
+    world.ask(verb);
     let sent = world.batches.len();
     while world.batches.len() == sent {
         world.step();
     }
     let late = world.batches[sent].clone();
     assert!(apply(&mut world.zone.clone(), &late), "nothing has taken its place");
+    late
+}
+
+/// On 10 %, and on the way to 50 %.
+fn on_the_way_up() -> (World, crate::batch::Batch) {
+    let mut world = World::started();
+    world.pass(5);
+    let late = lost_from_sight(&mut world, Command::Advance);
     (world, late)
 }
 
@@ -55,14 +61,7 @@ fn a_step_back_from_what_somebody_has_lowered_further_leaves_it_there_behind_a_f
     world.edit("legacy", 245);
     world.pass(1);
     // Made on what is there now, and on its way.
-    world.fates = vec![Fate::Lost];
-    world.ask(Command::Reassert);
-    let sent = world.batches.len();
-    while world.batches.len() == sent {
-        world.step();
-    }
-    let late = world.batches[sent].clone();
-    assert!(apply(&mut world.zone.clone(), &late), "nothing has taken its place");
+    let late = lost_from_sight(&mut world, Command::Reassert);
     world.ask(Command::StepBack);
     world.pass(2);
     assert!(!apply(&mut world.zone.clone(), &late));
