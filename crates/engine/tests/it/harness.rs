@@ -265,7 +265,7 @@ impl World {
             let (next, events) = command(&shift, verb, &ada(), None, self.clock.now()).unwrap();
             match self.store.commit(&Head::of(&shift), &next, &events, None, None).await {
                 Ok(()) => {
-                    return self.running.get(replica).map_or((), |replica| replica.poke.poke());
+                    return self.running.get(replica).map_or((), |replica| replica.poke.poke_at(SHIFT));
                 }
                 Err(StoreError::Conflict { .. }) => tokio::task::yield_now().await,
                 Err(error) => panic!("{error}"),
