@@ -298,10 +298,10 @@ impl Look<'_> {
         }
         // Without an open write the revert has been found done, or was undone by somebody else.
         if self.all_read() && self.shows_baseline() {
-            if !self.shows_an_earlier_write() {
+            if !self.lacks_its_fence() {
                 return Verge::Happen(vec![Happened::Reverted {}]);
             }
-            if !self.shift.is_frozen() {
+            if !self.waits_for_a_person() {
                 return Verge::Happen(vec![self.shift.intend_revert()]);
             }
         }
@@ -315,13 +315,16 @@ impl Look<'_> {
     /// The records were given up, and the fence still stands.
     fn giving_up(&self) -> Verge {
         let shift = self.shift;
-        // Whoever pauses and then gives the records up waits for nothing; Route 53 may have refused it.
-        let refused = shift.holds.get(&Cause::Fault).is_some_and(|hold| hold.until_resumed);
-        let waits_for_a_person = shift.is_frozen() || refused;
-        if !shift.is_given_up() || !shift.may_have_written() || waits_for_a_person {
+        if !shift.is_given_up() || !shift.may_have_written() || self.waits_for_a_person() {
             return Verge::Rest;
         }
         Verge::Happen(vec![shift.intend_release()])
+    }
+
+    /// Whether nothing is written even where the way is down, or out. Whoever only paused waits for neither.
+    fn waits_for_a_person(&self) -> bool {
+        let refused = self.shift.holds.get(&Cause::Fault).is_some_and(|hold| hold.until_resumed);
+        self.shift.is_frozen() || refused
     }
 
     /// What follows from a failed gate, if anything does that has not followed already.

@@ -379,8 +379,9 @@ impl Look<'_> {
             drift.extend(self.misread(write, zone, listed));
         }
         // Route 53 accepted it, and lost it: whoever goes down asks nobody to try again.
-        if !drift.is_empty() && write.purpose == Purpose::Revert && self.shows_an_earlier_write() {
-            return Verge::Happen(vec![self.shift.intend_revert()]);
+        let goes_down = matches!(write.purpose, Purpose::Revert | Purpose::StepBack { .. });
+        if !drift.is_empty() && goes_down && self.lacks_its_fence() {
+            return Verge::Happen(vec![self.shift.intend(write.purpose, write.share, write.weights.clone())]);
         }
         if !drift.is_empty() {
             return Verge::Happen(self.give_up_for_drift(write, &drift));

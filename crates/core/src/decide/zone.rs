@@ -164,12 +164,13 @@ impl Look<'_> {
         self.shows(&self.shift.baseline_weights())
     }
 
-    /// Whether some zone has the fence of a write before the newest one, which Route 53 has lost. Whatever was made on
-    /// that fence, and is late, would still land.
-    pub(super) fn shows_an_earlier_write(&self) -> bool {
-        self.shift.zone_ids().any(|zone| {
-            let stamp = self.listing(zone).map(|listed| self.stamp(zone, listed));
-            matches!(stamp, Some(Stamp::Ours { generation }) if generation < self.shift.generation)
+    /// Whether some zone has no fence, or that of a write before the newest one: Route 53 has lost that one. Whatever was
+    /// made on what stands there, and is late, would still land.
+    pub(super) fn lacks_its_fence(&self) -> bool {
+        self.shift.zone_ids().any(|zone| match self.listing(zone).map(|listed| self.stamp(zone, listed)) {
+            Some(Stamp::None) => true,
+            Some(Stamp::Ours { generation }) => generation < self.shift.generation,
+            Some(Stamp::Foreign { .. } | Stamp::Mixed) | None => false,
         })
     }
 

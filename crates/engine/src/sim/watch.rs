@@ -125,15 +125,9 @@ impl Sim {
         if !is_later || stored.next_step().is_none() {
             return false;
         }
-        // What Route 53 had accepted and then lost is not done, and held for a person.
-        let (mut accepted, mut confirmed) = (false, false);
         for event in self.store.history.iter().rev() {
-            accepted |= matches!(event.what, Happened::Accepted { .. });
-            confirmed |= matches!(event.what, Happened::Confirmed { .. });
             if let Happened::Intended { purpose, .. } = &event.what {
-                return matches!(purpose, Purpose::StepBack { .. })
-                    && (confirmed || !accepted)
-                    && stamp(self.edited_at) < event.at;
+                return matches!(purpose, Purpose::StepBack { .. }) && stamp(self.edited_at) < event.at;
             }
         }
         false

@@ -182,6 +182,17 @@ fn a_revert_that_route_53_has_lost_is_written_again_for_its_fence() {
 }
 
 #[test]
+fn a_revert_that_route_53_has_lost_before_there_was_a_fence_is_written_again() {
+    let (mut world, late) = in_flight();
+    world.ask(Command::Revert);
+    world.fates = vec![Fate::Stranded; 2];
+    world.pass(5);
+    assert!(matches!(world.shift.phase, Phase::Reverted { .. }), "{:?}", world.shift.phase);
+    assert!(!apply(&mut world.zone.clone(), &late), "the step's first copy arrives now");
+    assert_eq!(world.fence().map(|fence| fence.generation), Some(world.shift.generation));
+}
+
+#[test]
 fn a_revert_that_route_53_has_lost_is_written_again_by_nobodys_leave() {
     let mut world = World::started();
     world.pass(5);

@@ -71,6 +71,21 @@ fn a_step_back_from_what_somebody_has_lowered_further_leaves_it_there_behind_a_f
 }
 
 #[test]
+fn a_step_back_that_route_53_has_lost_is_written_again_by_nobodys_leave() {
+    let (mut world, late) = on_the_way_up();
+    assert!(apply(&mut world.zone, &late));
+    world.pass(3);
+    world.check("running", 50.0, &[]);
+    world.fates = vec![Fate::Stranded; 2];
+    world.ask(Command::StepBack);
+    world.settle();
+    assert!(world.fates.is_empty(), "both are lost");
+    world.check("running", 10.0, &[Cause::Operator]);
+    assert_eq!((world.cloud(), world.weights()["legacy"]), (1, 9));
+    assert_eq!(world.fence().map(|fence| fence.generation), Some(world.shift.generation));
+}
+
+#[test]
 fn a_step_back_does_not_wait_for_a_zone_that_has_stayed_below() {
     let two =
         "[{ zone: Z1, name: www.example.com, types: [A] }, { zone: Z2, name: www.example.com, types: [A] }]";
