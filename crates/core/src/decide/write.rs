@@ -14,6 +14,7 @@ use crate::{
     fence::{self, Fence},
     gate::Verdict,
     shift::{Cause, Hold, Known, Purpose, REFUSALS_BEFORE_OVERWRITE, Write, ZoneStage, ZoneWrite},
+    weights,
 };
 
 use super::{ChangeState, Effect, FRESH, Look, Verge, zone::Stamp};
@@ -98,6 +99,9 @@ impl Look<'_> {
         if self.has_landed(write, zone, &listed) {
             return Verge::Happen(vec![landed(generation, zone)]);
         }
+        if let Some(because) = self.adopts_something_else(write, zone) {
+            return Verge::Happen(self.give_up_for_drift(write, &[because]));
+        }
         if write.unfenced && !progress.unanswered && self.seen.answered != Some(generation) {
             let error = "a daemon before this one may have sent it".to_owned();
             return Verge::Happen(vec![Happened::Unanswered { generation, zone: zone.clone(), error }]);
@@ -129,6 +133,9 @@ impl Look<'_> {
             }
             Stamp::None | Stamp::Ours { .. } | Stamp::Foreign { .. } | Stamp::Mixed => {}
         }
+        if self.is_unknown_elsewhere(write, zone) {
+            return Verge::Rest;
+        }
         if let Some(happened) = self.overtaken(write, zone, &listed) {
             return Verge::Happen(happened);
         }
@@ -142,7 +149,8 @@ impl Look<'_> {
         }
         match self.batch(write, zone, &listed, progress.refusals) {
             Ok(Some(batch)) => Verge::Do(vec![Effect::Submit { generation, batch }]),
-            Ok(None) => Verge::Rest,
+            // A release that finds no fence of ours.
+            Ok(None) => Verge::Happen(vec![landed(generation, zone)]),
             Err(error) => Verge::Happen(self.give_up(write, &error.to_string())),
         }
     }
@@ -153,7 +161,9 @@ impl Look<'_> {
         let at_once =
             write.purpose == Purpose::Revert && (1..=REFUSALS_BEFORE_OVERWRITE).contains(&progress.refusals);
         let attempt = progress.attempted_at.filter(|_| !at_once);
-        let again = again_after(write, trouble.max(attempt)?);
+        // A clock that was ahead keeps nobody waiting for its time.
+        let failed_at = trouble.max(attempt).filter(|at| *at <= self.now)?;
+        let again = again_after(write, failed_at);
         (self.now < again).then_some(Verge::Until(again, "the write is sent again"))
     }
 
@@ -246,25 +256,69 @@ impl Look<'_> {
             return Some(self.stay_below(write, zone, listed));
         }
         let nothing_landed = write.zones.values().all(|zone| zone.stage == ZoneStage::Intended);
-        if let Purpose::Step { .. } = write.purpose
-            && nothing_landed
-            && self.is_held_back()
-        {
-            // The batch may still be on its way: only a newer fence keeps it from landing later.
-            return Some(vec![self.shift.intend(Purpose::Stay, self.shift.landed, self.shift.set_weights())]);
+        if nothing_landed && self.is_held_back(write) {
+            return match write.purpose {
+                // The batch may still be on its way: only a newer fence keeps it from landing later.
+                Purpose::Step { .. } => {
+                    Some(vec![self.shift.intend(Purpose::Stay, self.shift.landed, self.shift.set_weights())])
+                }
+                // The edit stands, and whoever resumes may ask again.
+                Purpose::Reassert => Some(self.give_up_for_drift(
+                    write,
+                    &["it was not overwritten, because the shift was paused".to_owned()],
+                )),
+                Purpose::StepBack { .. }
+                | Purpose::Revert
+                | Purpose::Adopt
+                | Purpose::Stay
+                | Purpose::Release => None,
+            };
         }
         None
     }
 
-    /// Whether something came up since a step was intended that would not have let it be intended.
-    fn is_held_back(&self) -> bool {
+    /// Whether a step may have landed in another zone without its being known. What becomes of it is decided when all zones
+    /// were read: half a step is finished, and none is taken for somebody else's edit.
+    fn is_unknown_elsewhere(&self, write: &Write, zone: &ZoneId) -> bool {
+        let unknown = |(other, progress): (&ZoneId, &ZoneWrite)| {
+            other != zone
+                && progress.stage == ZoneStage::Intended
+                && self
+                    .usable_listing(write, other, progress)
+                    .is_none_or(|listed| self.has_landed(write, other, &listed))
+        };
+        matches!(write.purpose, Purpose::Step { .. }) && write.zones.iter().any(unknown)
+    }
+
+    /// What was found is taken as it was found: whoever has changed it since did not mean that.
+    fn adopts_something_else(&self, write: &Write, zone: &ZoneId) -> Option<String> {
+        let changed = write.purpose == Purpose::Adopt && !self.has_weights(write, zone);
+        changed.then(|| format!("zone {zone} no longer shows the weights that were adopted"))
+    }
+
+    /// Whether something came up since a write was intended that would not have let it be intended.
+    fn is_held_back(&self, write: &Write) -> bool {
         let judged =
             |gate: &crate::gate::GateReport| gate.stands(Verdict::Hold) || gate.stands(Verdict::Fail);
-        // A fault is what this very write may be having.
-        self.shift.holds.keys().any(|cause| *cause != Cause::Fault)
-            || self.gates.iter().any(judged)
-            || self.closed().is_some()
-            || self.unmet().is_some()
+        match write.purpose {
+            Purpose::Step { index } => {
+                // A fault is what this very write may be having.
+                self.shift.holds.keys().any(|cause| *cause != Cause::Fault)
+                    || self.shift.plan.step(index).is_none_or(|step| step.share != write.share)
+                    || self.gates.iter().any(judged)
+                    || self.closed().is_some()
+                    || self.unmet().is_some()
+            }
+            // Asked for by a person, who may well have paused first.
+            Purpose::Reassert => {
+                self.shift.holds.get(&Cause::Operator).is_some_and(|hold| hold.since > write.since)
+            }
+            Purpose::StepBack { .. }
+            | Purpose::Revert
+            | Purpose::Adopt
+            | Purpose::Stay
+            | Purpose::Release => false,
+        }
     }
 
     /// Somebody has lowered the zone further. It is left there, with a fence, because what was overtaken may be on its way.
@@ -279,14 +333,15 @@ impl Look<'_> {
         vec![self.shift.intend(write.purpose, share, weights)]
     }
 
-    /// Whether the write would raise the zone. One that is where the write leads gets its fence: what was overtaken may be
-    /// on its way there.
+    /// Whether the write would raise a group of the zone. One that is where the write leads gets its fence: what was
+    /// overtaken may be on its way there.
     fn is_below(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {
-        let groups = self.shift.groups.iter().filter(|group| group.zone == *zone);
-        let found = groups.map(|group| (group.clone(), batch::weights_of(listed, group))).collect();
-        let aimed = write.weights.iter().filter(|(group, _)| group.zone == *zone);
-        let aimed = aimed.map(|(group, weights)| (group.clone(), weights.clone())).collect();
-        self.shift.share_of(&found) < self.shift.share_of(&aimed)
+        let to = &self.shift.plan.to;
+        write.weights.iter().filter(|(group, _)| group.zone == *zone).any(|(group, aimed)| {
+            // A group without any weight answers with all its members alike, which is no share.
+            let found = weights::share_of(&batch::weights_of(listed, group), to);
+            found.is_some() && found < weights::share_of(aimed, to)
+        })
     }
 
     fn batch(

@@ -152,7 +152,7 @@ impl Look<'_> {
     }
 
     fn drift(&self) -> Vec<String> {
-        let zones = self.shift.known.iter().filter(|(_, known)| known.generation.is_some());
+        let zones = self.shift.known.iter();
         zones
             .filter_map(|(zone, known)| Some(self.differences(zone, self.listing(zone)?, known)))
             .flatten()

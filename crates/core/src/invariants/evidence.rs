@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Commit, World, seconds};
 use crate::{
+    Share,
     event::Happened,
     gate::{
         AlarmData, AlarmReading, AlarmState, Answer, Fetched, GateData, GateReport, LatencyData, Period,
@@ -171,7 +172,7 @@ fn judged(
                 event.what,
                 Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
             );
-            let flows = before.moved_at.is_some() && before.landed > crate::Share::ZERO;
+            let flows = flows(before);
             if goes_on && !waived {
                 for gate in before.plan.gates.iter().filter(|gate| !gate.observe_only) {
                     ask(gate, commit, event.at, flows)?;
@@ -180,6 +181,12 @@ fn judged(
         }
     }
     Ok(())
+}
+
+/// Whether the shift gives the `to` side any traffic, or has taken over what somebody else gives it.
+pub(super) fn flows(shift: &Shift) -> bool {
+    let baseline = shift.share_of(&shift.baseline_weights()).unwrap_or(Share::ZERO);
+    shift.landed > if shift.moved_at.is_some() { Share::ZERO } else { baseline }
 }
 
 /// What a gate asked, and was answered when it passed.

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Commit, World, is_person, seconds};
+use super::{Commit, Landed, World, evidence::flows, is_person, seconds};
 use crate::{
     batch::members,
     event::Happened,
@@ -28,6 +28,11 @@ pub(super) fn i6(world: &World<'_>) -> Result<(), String> {
         let Some(write) = &sent.shift.write else { continue };
         if sent.shift.is_frozen() {
             return Err(format!("write {} was sent while frozen", sent.generation));
+        }
+        let paused = sent.shift.holds.get(&Cause::Operator);
+        // Whoever pauses first, and asks then, means it.
+        if write.purpose == Purpose::Reassert && paused.is_some_and(|hold| hold.since > write.since) {
+            return Err(format!("write {} was sent after a pause", sent.generation));
         }
         // A step that has landed in one zone is finished in the others: halves are worse than either.
         let begun = write.zones.values().any(|zone| zone.stage != ZoneStage::Intended);
@@ -92,8 +97,7 @@ pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
         }
     }
     for landed in world.landed {
-        let share = |sets| landed.shift.share_of(&weights(&landed.shift, sets, &landed.batch.zone));
-        let rises = share(&landed.after) > share(&landed.before);
+        let rises = rises(landed);
         if rises && matches!(landed.purpose(), Some(Purpose::StepBack { .. } | Purpose::Stay)) {
             return Err(format!("write {} is to go down, and went up", landed.generation));
         }
@@ -150,7 +154,7 @@ pub(super) fn i11(world: &World<'_>) -> Result<(), String> {
                 event.what,
                 Happened::Completed {} | Happened::Intended { purpose: Purpose::Step { .. }, .. }
             );
-            if !goes_on || before.moved_at.is_none() {
+            if !goes_on || (before.moved_at.is_none() && !flows(before)) {
                 continue;
             }
             let Some(settled) = before.settled_at else {
@@ -229,6 +233,17 @@ fn settled_late_enough(commit: &Commit) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a batch has raised a group. One without any weight answered with all its members alike before.
+fn rises(landed: &Landed) -> bool {
+    let before = weights(&landed.shift, &landed.before, &landed.batch.zone);
+    let after = weights(&landed.shift, &landed.after, &landed.batch.zone);
+    let share = |members| share_of(members, &landed.shift.plan.to);
+    after.iter().any(|(group, members)| {
+        let before = before.get(group).and_then(share);
+        before.is_some() && before < share(members)
+    })
 }
 
 fn weights(shift: &Shift, sets: &[crate::RecordSet], zone: &crate::ZoneId) -> crate::batch::GroupWeights {

@@ -170,7 +170,12 @@ pub fn revise(
     if plan.from != shift.plan.from || plan.to != shift.plan.to {
         return Err(fixed("sides"));
     }
-    let happened = vec![Happened::Revised { plan: Box::new(plan) }];
+    let other_steps = plan.ramp.steps != shift.plan.ramp.steps;
+    let mut happened = vec![Happened::Revised { plan: Box::new(plan) }];
+    // Whoever asked to go on to a step did not ask for another one in its place.
+    if other_steps && matches!(shift.asked, Some(Asked::Advance { .. })) {
+        happened.push(Happened::AdvanceDropped { because: "the plan has other steps now".to_owned() });
+    }
     shift.after(happened, actor, reason, now).map(Some)
 }
 

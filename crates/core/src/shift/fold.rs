@@ -211,6 +211,9 @@ impl Shift {
     }
 
     fn revised(&mut self, plan: &Plan) {
+        // Whoever approved a step did not approve another one in its place.
+        let share = |plan: &Plan, index| plan.step(index).map(|step| step.share);
+        self.approved = self.approved.filter(|index| share(&self.plan, *index) == share(plan, *index));
         self.plan = plan.clone();
         self.revision += 1;
         // Whoever gives an approval a deadline does not mean one that has passed.
@@ -346,7 +349,7 @@ impl Shift {
             Purpose::Revert | Purpose::Release => {}
         }
         let from_nothing = self.moved_at.is_none() || self.landed == Share::ZERO;
-        if matches!(write.purpose, Purpose::Step { .. }) && from_nothing {
+        if matches!(write.purpose, Purpose::Step { .. } | Purpose::Adopt) && from_nothing {
             // From the intent on, not from the answer: the batch may land and its answer be lost.
             self.moved_at = Some(write.since);
         }

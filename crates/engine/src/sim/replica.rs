@@ -392,7 +392,7 @@ pub(crate) fn is_going_down(shift: &Shift) -> bool {
 }
 
 fn is_watched(shift: &Shift) -> bool {
-    let matters = || shift.has_written() || shift.plan.gates.iter().any(|gate| gate.probe().is_some());
+    let matters = || shift.baseline.is_some() || shift.plan.gates.iter().any(|gate| gate.probe().is_some());
     shift.next_step().is_some() && shift.write.is_none() && matters()
 }
 
