@@ -29,17 +29,19 @@ pub(super) fn i6(world: &World<'_>) -> Result<(), String> {
         if sent.shift.is_frozen() {
             return Err(format!("write {} was sent while frozen", sent.generation));
         }
+        // A step that has landed in one zone is finished in the others: halves are worse than either.
+        if write.zones.values().any(|zone| zone.stage != ZoneStage::Intended) {
+            continue;
+        }
         let paused = sent.shift.holds.get(&Cause::Operator);
         // Whoever pauses first, and asks then, means it.
         if write.purpose == Purpose::Reassert && paused.is_some_and(|hold| hold.since > write.since) {
             return Err(format!("write {} was sent after a pause", sent.generation));
         }
-        // A step that has landed in one zone is finished in the others: halves are worse than either.
-        let begun = write.zones.values().any(|zone| zone.stage != ZoneStage::Intended);
-        if !matches!(write.purpose, Purpose::Step { .. }) || begun {
+        if !matches!(write.purpose, Purpose::Step { .. }) {
             continue;
         }
-        if sent.shift.holds.contains_key(&Cause::Operator) {
+        if paused.is_some() {
             return Err(format!("step {} was sent while paused", write.share));
         }
         if let Some(paused) =

@@ -231,8 +231,8 @@ fn whoever_pauses_and_then_gives_the_records_up_waits_for_nothing() {
     assert!(world.fence().is_none() && !world.shift.is_active());
 }
 
-#[test]
-fn a_release_removes_nobody_elses_fence() {
+/// Two names in one zone, at the first step.
+fn two_names() -> (World, [RecordName; 2]) {
     let two =
         "[{ zone: Z1, name: www.example.com, types: [A] }, { zone: Z1, name: api.example.com, types: [A] }]";
     let plan = PLAN.replace("[{ zone: Z1, name: www.example.com, types: [A] }]", two);
@@ -248,6 +248,23 @@ fn a_release_removes_nobody_elses_fence() {
     world.zone = names.iter().flat_map(sets).collect();
     world.ask(Command::Start);
     world.pass(5);
+    (world, names)
+}
+
+#[test]
+fn a_release_ends_where_somebody_has_overwritten_every_fence() {
+    let (mut world, names) = two_names();
+    for set in world.zone.iter_mut().filter(|set| names.iter().any(|name| set.name == name.fence())) {
+        set.values = vec!["\"something else\"".to_owned()];
+    }
+    world.ask(Command::Cancel);
+    world.pass(3);
+    assert!(!world.shift.is_active() && !world.shift.holds_records(), "{:?}", world.shift.write);
+}
+
+#[test]
+fn a_release_removes_nobody_elses_fence() {
+    let (mut world, names) = two_names();
     // Another installation has taken one of the names.
     let theirs = Fence { owner: "there".to_owned(), ..world.fence().unwrap() }.record_set(&names[1]);
     world.zone.retain(|set| set.name != names[1].fence());

@@ -1,14 +1,16 @@
 //! What a zone shows: whether a write has landed, at which share the groups stand, and whether anything flows at all.
 
-use super::{PLAN, World, member, rules};
+use jiff::SignedDuration;
+
+use super::{Fate, PLAN, World, member, rules};
 use crate::{
-    RecordName, RecordSet, Share, Weight,
+    RecordName, RecordSet, Share, Weight, ZoneId,
     decide::decide,
     event::Happened,
     fence::Fence,
     gate::Verdict,
     plan::{Format, parse},
-    shift::{Cause, Command},
+    shift::{Cause, Command, create},
 };
 
 impl World {
@@ -112,7 +114,7 @@ fn reasserting_levels_groups_that_a_step_has_left_apart() {
     }
     let shift = world.shift.clone();
     let mut seen = world.seen.clone();
-    world.read(crate::ZoneId::new("Z1"));
+    world.read(ZoneId::new("Z1"));
     seen.zones.clone_from(&world.seen.zones);
     let mut asked = shift;
     asked.asked = Some(crate::shift::Asked::Reassert { by: "ada".to_owned() });
@@ -206,4 +208,81 @@ fn a_hold_says_its_newest_reason() {
     assert!(second.sentence.contains("legacy is gone"), "{second:?}");
     assert_eq!((second.since, world.events.len()), (first.since, events + 1));
     assert!(first.since <= seen);
+}
+
+#[test]
+fn an_adopted_share_is_observed_like_a_step() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Revert);
+    world.settle();
+    // Somebody sends half of the traffic there, and the shift takes it from there.
+    world.edit("cloud", 100);
+    world.ask(Command::Retry);
+    world.pass(1);
+    world.ask(Command::Adopt);
+    world.pass(5);
+    world.check("running", 50.0, &[]);
+    assert_eq!(world.steps(), [10.0]);
+    world.error_percent = 5;
+    world.settle();
+    world.check("reverted", 0.0, &[]);
+}
+
+#[test]
+fn a_step_back_raises_no_group_that_somebody_has_lowered() {
+    let mut world = World::two_types();
+    world.pass(15);
+    world.check("running", 50.0, &[]);
+    world.edit_type("AAAA", "cloud", 0);
+    world.ask(Command::StepBack);
+    world.pass(2);
+    assert_eq!((world.weights_of("A"), world.weights_of("AAAA")), (vec![1, 9], vec![0, 1]));
+}
+
+#[test]
+fn an_edit_before_the_first_write_has_landed_is_held_until_somebody_adopts_it() {
+    let mut world = World::started();
+    while world.shift.write.is_none() {
+        world.step();
+    }
+    world.edit("legacy", 50);
+    world.seen.zones.clear();
+    world.settle();
+    let events = world.events.len();
+    for _ in 0..10 {
+        world.now += SignedDuration::from_mins(1);
+        world.read(ZoneId::new("Z1"));
+        world.settle();
+    }
+    world.check("running", 0.0, &[Cause::Drift]);
+    assert_eq!((world.events.len(), world.batches.len()), (events, 0));
+    world.ask(Command::Adopt);
+    world.pass(5);
+    world.check("running", 10.0, &[]);
+}
+
+#[test]
+fn a_step_that_has_landed_in_one_of_two_zones_is_finished_after_a_pause() {
+    let records =
+        "[{ zone: Z1, name: www.example.com, types: [A] }, { zone: Z2, name: api.example.com, types: [A] }]";
+    let plan = PLAN.replace("[{ zone: Z1, name: www.example.com, types: [A] }]", records);
+    let groups =
+        ["Z1/www.example.com/A", "Z2/api.example.com/A"].map(|group| group.to_owned().try_into().unwrap());
+    let mut world = World::new();
+    let plan = parse(&plan, Format::Yaml).unwrap();
+    (world.shift, world.events) = create(plan, groups.to_vec(), &super::ada(), None, world.now).unwrap();
+    let api = |set: RecordSet| RecordSet { name: RecordName::new("api.example.com"), ..set };
+    world.zone.extend(world.zone.clone().into_iter().map(api));
+    world.ask(Command::Start);
+    world.pass(5);
+    world.fates = vec![Fate::Lost, Fate::Unanswered];
+    world.ask(Command::Advance);
+    while !world.fates.is_empty() {
+        world.step();
+    }
+    world.ask(Command::Pause { freeze: false });
+    world.pass(3);
+    world.check("running", 50.0, &[Cause::Operator]);
+    assert_eq!(world.weights_of("A"), [1, 1, 1, 1]);
 }

@@ -8,7 +8,7 @@ use crate::{
     decide::{Effect, Observation, decide},
     event::{ChangeId, Happened},
     plan::{Format, parse},
-    shift::{Cause, Command, Phase, Purpose, create},
+    shift::{Cause, Command, Phase, Purpose, create, revise},
 };
 
 /// Asks for a write whose batch is lost from sight: it may arrive at any time.
@@ -190,4 +190,83 @@ fn a_revert_that_somebody_undid_is_over_when_they_put_it_right() {
     world.now += SignedDuration::from_secs(61);
     world.settle();
     world.check("reverted", 0.0, &[]);
+}
+
+#[test]
+fn an_adoption_that_somebody_has_changed_their_mind_about_is_dropped() {
+    let mut world = World::started();
+    world.pass(5);
+    world.edit("cloud", 9);
+    world.pass(1);
+    lost_from_sight(&mut world, Command::Adopt);
+    world.edit("cloud", 0);
+    world.pass(2);
+    world.check("running", 10.0, &[Cause::Drift]);
+    assert_eq!(world.cloud(), 0);
+}
+
+#[test]
+fn a_pause_overtakes_a_reassertion() {
+    let mut world = World::started();
+    world.pass(5);
+    world.edit("cloud", 0);
+    world.pass(1);
+    lost_from_sight(&mut world, Command::Reassert);
+    world.now += SignedDuration::from_secs(1);
+    world.ask(Command::Pause { freeze: false });
+    world.pass(2);
+    world.check("running", 10.0, &[Cause::Operator, Cause::Drift]);
+    assert_eq!(world.cloud(), 0);
+    // Whoever asks now knows of the pause.
+    world.ask(Command::Reassert);
+    world.pass(2);
+    world.check("running", 10.0, &[Cause::Operator]);
+    assert_eq!(world.cloud(), 1);
+}
+
+#[test]
+fn a_revert_without_an_answer_does_not_wait_for_a_clock_that_was_ahead() {
+    let mut world = World::started();
+    world.pass(10);
+    world.fates = vec![Fate::Lost];
+    world.ask(Command::Revert);
+    while world.fates.len() == 1 {
+        world.step();
+    }
+    taken_over(&mut world);
+    world.settle();
+    assert_eq!(world.cloud(), 0);
+}
+
+/// Puts a plan with other steps in the place of the shift's.
+fn revise_to(world: &mut World, steps: &str) {
+    let plan = parse(&PLAN.replace("[10, 50, 100]", steps), Format::Yaml).unwrap();
+    let groups = world.shift.groups.clone();
+    let (shift, events) = revise(&world.shift, plan, &groups, &ada(), None, world.now).unwrap().unwrap();
+    world.commit(shift, events);
+}
+
+#[test]
+fn a_plan_without_the_open_step_keeps_it_from_landing() {
+    let (mut world, late) = on_the_way_up();
+    revise_to(&mut world, "[10, 20, 100]");
+    world.pass(2);
+    world.check("running", 10.0, &[]);
+    assert!(!apply(&mut world.zone.clone(), &late));
+    world.pass(12);
+    world.check("running", 20.0, &[]);
+}
+
+#[test]
+fn what_was_said_of_a_step_is_not_said_of_another_in_its_place() {
+    let mut world =
+        World::with_plan(&PLAN.replace("[10, 50, 100]", "[10, { share: 50, approval: true }, 100]"));
+    world.ask(Command::Start);
+    world.pass(3);
+    world.ask(Command::Approve);
+    world.ask(Command::Advance);
+    revise_to(&mut world, "[10, { share: 100, approval: true }]");
+    assert_eq!((world.shift.approved, &world.shift.asked), (None, &None));
+    world.pass(30);
+    world.check("running", 10.0, &[Cause::Approval]);
 }
