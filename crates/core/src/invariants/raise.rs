@@ -4,12 +4,13 @@ use jiff::SignedDuration;
 
 use super::{Commit, Landed, World, evidence::flows, is_person, seconds};
 use crate::{
-    batch::members,
+    GroupKey,
+    batch::{members, weights_of},
     event::Happened,
     fence::{self, Fence},
     gate::Verdict,
     plan::Step,
-    shift::{Asked, Cause, Purpose, Shift, ZoneStage},
+    shift::{Asked, Cause, Purpose, Shift, Write, ZoneStage},
     weights::share_of,
 };
 
@@ -98,7 +99,20 @@ pub(super) fn i7(world: &World<'_>) -> Result<(), String> {
             ));
         }
     }
+    for sent in world.sent {
+        let Some(Write { purpose: Purpose::Step { index }, share, zones, .. }) = &sent.shift.write else {
+            continue;
+        };
+        let begun = zones.values().any(|zone| zone.stage != ZoneStage::Intended);
+        if !begun && sent.shift.plan.step(*index).is_none_or(|planned| planned.share != *share) {
+            return Err(format!("step {} was sent to {share}, which is no longer the plan's", index + 1));
+        }
+    }
     for landed in world.landed {
+        let turns = |group: &GroupKey| weights_of(&landed.before, group) != weights_of(&landed.after, group);
+        if landed.purpose() == Some(Purpose::Adopt) && landed.shift.groups.iter().any(turns) {
+            return Err(format!("write {} adopts, and changed weights", landed.generation));
+        }
         let rises = rises(landed);
         if rises && matches!(landed.purpose(), Some(Purpose::StepBack { .. } | Purpose::Stay)) {
             return Err(format!("write {} is to go down, and went up", landed.generation));
@@ -250,5 +264,5 @@ fn rises(landed: &Landed) -> bool {
 
 fn weights(shift: &Shift, sets: &[crate::RecordSet], zone: &crate::ZoneId) -> crate::batch::GroupWeights {
     let groups = shift.groups.iter().filter(|group| group.zone == *zone);
-    groups.map(|group| (group.clone(), crate::batch::weights_of(sets, group))).collect()
+    groups.map(|group| (group.clone(), weights_of(sets, group))).collect()
 }
