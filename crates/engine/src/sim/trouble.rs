@@ -164,8 +164,9 @@ impl Sim {
     /// Somebody else writes to the zone. `false` when there was nothing to write to.
     fn foreign(&mut self, fault: Fault) -> bool {
         let shift = self.store.shift.clone();
-        let Some(group) = shift.groups.first().cloned() else { return false };
         let roll = self.random.next();
+        let any = usize::try_from(roll >> 32).unwrap_or(0) % shift.groups.len().max(1);
+        let Some(group) = shift.groups.get(any).cloned() else { return false };
         let Some(sets) = self.route53.zones.get_mut(&group.zone) else { return false };
         if fault == Fault::ForeignWeight {
             let ids: Vec<String> =
