@@ -10,6 +10,7 @@ use crossfade_core::{
     shift::{Phase, Purpose, Shift},
 };
 use crossfade_ports::{Account, SubmitError, ZonesError, zones::ChangeStatus};
+use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::{
@@ -41,6 +42,10 @@ impl Context {
             });
             return Acted::Later(Duration::from_secs(5));
         };
+        // A batch that is on its way is not called back: what is known by now comes first.
+        if slot.outdated.notified().now_or_never().is_some() {
+            return Acted::Outdated;
+        }
         if !guard::permits(slot, &effect) {
             return Acted::Doubted;
         }
@@ -107,10 +112,13 @@ impl Context {
         if epoch.is_none_or(|epoch| slot.holding.outranks(epoch)) { Acted::Done } else { Acted::Doubted }
     }
 
+    /// Asks for a change, unless the shift's state changes meanwhile.
     async fn ask(&self, slot: &mut Slot, account: &Account, change: ChangeId) -> Acted {
         let began = Instant::now();
+        let outdated = slot.outdated.clone();
         let answer = tokio::select! {
             answer = account.zones.change(&change) => answer,
+            () = outdated.notified() => return Acted::Outdated,
             () = guard::ends(slot) => return Acted::Doubted,
         };
         note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));

@@ -142,12 +142,15 @@ struct Driver {
 enum Place {
     /// Here until it is due.
     Here { slot: Box<Slot>, due: Option<Instant> },
-    /// In a round. `again` when something happened meanwhile that asks for another one.
+    /// In a round.
     Away {
         /// The store's, as the round began.
         left_at: Head,
+        /// The store's, as the round knows it: it moves with the round's own commits.
+        stored: watch::Receiver<Head>,
         outdated: Arc<Notify>,
-        again: bool,
+        /// What the round knew when the store last had another state than that.
+        overtaken: Option<Head>,
         /// What its gates want to be read: a round that waits for a silent store must not keep its metrics from being
         /// read.
         wants: Wanted,
@@ -162,15 +165,18 @@ impl Place {
     fn compare(&mut self, head: Option<&Head>) {
         match self {
             // What is to be saved meets the store's state by itself.
-            Place::Here { slot, due } if head != Some(&slot.stored) && slot.unsaved.is_empty() => {
+            Place::Here { slot, due } if head != Some(&slot.stored()) && slot.unsaved.is_empty() => {
                 slot.stale = true;
                 *due = Some(Instant::now());
             }
-            Place::Away { left_at, outdated, again, .. } if head != Some(left_at) && !*again => {
-                *again = true;
-                outdated.notify_one();
+            Place::Here { .. } => {}
+            Place::Away { stored, outdated, overtaken, .. } => {
+                let known = stored.borrow().clone();
+                if head != Some(&known) {
+                    *overtaken = Some(known);
+                    outdated.notify_one();
+                }
             }
-            Place::Here { .. } | Place::Away { .. } => {}
         }
     }
 }
@@ -302,9 +308,10 @@ impl Driver {
             let mut targets = BTreeSet::new();
             want_probes(&mut targets, &slot.shift, &slot.seen);
             let away = Place::Away {
-                left_at: slot.stored.clone(),
+                left_at: slot.stored(),
+                stored: slot.stored.subscribe(),
                 outdated: slot.outdated.clone(),
-                again: false,
+                overtaken: None,
                 wants,
                 targets,
             };
@@ -336,11 +343,14 @@ impl Driver {
         if slot.report_changed() {
             self.reports.insert(name.clone(), slot.report.clone());
         }
-        let again = match self.places.get(&name) {
-            Some(Place::Away { again, left_at, .. }) => *again && *left_at == slot.stored,
-            Some(Place::Here { .. }) | None => false,
+        let stored = slot.stored();
+        let (again, moved) = match self.places.get(&name) {
+            Some(Place::Away { overtaken, left_at, .. }) => {
+                (overtaken.as_ref() == Some(&stored), *left_at != stored)
+            }
+            Some(Place::Here { .. }) | None => (false, false),
         };
-        if matches!(self.places.get(&name), Some(Place::Away { left_at, .. }) if *left_at != slot.stored) {
+        if moved {
             self.tell_those_after(&name);
         }
         if slot.gone || (!slot.shift.is_active() && slot.unsaved.is_empty() && !again) {

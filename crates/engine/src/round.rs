@@ -58,8 +58,13 @@ impl Context {
             slot.wake = Some(self.clock.now() + SOON);
             return;
         }
-        if !slot.stale && self.read_back_is_due(slot, self.clock.now()) {
-            self.read_back(slot).await;
+        if !slot.stale
+            && self.read_back_is_due(slot, self.clock.now())
+            && matches!(self.read_back(slot).await, Acted::Outdated)
+            && !self.reload(slot).await
+        {
+            slot.wake = Some(self.clock.now() + SOON);
+            return;
         }
         for _ in 0..PASSES_MAX {
             if slot.holding.is_over() {
@@ -156,13 +161,13 @@ impl Context {
         }
         let mut all = slot.unsaved.clone();
         all.extend(events.iter().cloned());
-        match self.store.commit(&slot.stored, &shift, &all, None, Some(&slot.holding.lease)).await {
+        match self.store.commit(&slot.stored(), &shift, &all, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();
                 self.committed(&shift.name, &events);
                 slot.seen.wrote_down(&events);
                 slot.unsaved.clear();
-                slot.stored = Head::of(&shift);
+                slot.stored.send_replace(Head::of(&shift));
                 slot.shift = shift;
                 Committed::Done
             }
@@ -190,7 +195,7 @@ impl Context {
     async fn reload(&self, slot: &mut Slot) -> bool {
         match self.store.load(&slot.shift.name).await {
             Ok(Some(stored)) => {
-                slot.stored = Head::of(&stored.shift);
+                slot.stored.send_replace(Head::of(&stored.shift));
                 slot.shift = stored.shift;
                 slot.unsaved.clear();
                 slot.seen.trouble = None;
@@ -219,12 +224,12 @@ impl Context {
         if slot.unsaved.is_empty() {
             return;
         }
-        let (before, lease) = (&slot.stored, &slot.holding.lease);
-        match self.store.commit(before, &slot.shift, &slot.unsaved, None, Some(lease)).await {
+        let (before, lease) = (slot.stored(), &slot.holding.lease);
+        match self.store.commit(&before, &slot.shift, &slot.unsaved, None, Some(lease)).await {
             Ok(()) => {
                 self.store_answered();
                 tracing::info!(shift.name = slot.shift.name, "what was done without the store is recorded");
-                slot.stored = Head::of(&slot.shift);
+                slot.stored.send_replace(Head::of(&slot.shift));
                 slot.unsaved.clear();
             }
             Err(StoreError::Conflict { .. } | StoreError::NotFound(_)) => {
@@ -259,11 +264,10 @@ impl Context {
             && slot.oldest_read().is_none_or(|read| now.duration_since(read) >= self.read_back_every())
     }
 
-    async fn read_back(&self, slot: &mut Slot) {
+    /// Without the budget there will be another time.
+    async fn read_back(&self, slot: &mut Slot) -> Acted {
         let reads = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
-        // Without the budget, or with a newer state, there will be another time.
-        let (Acted::Done | Acted::Later(_) | Acted::Doubted | Acted::Outdated) =
-            self.act_all(slot, reads).await;
+        self.act_all(slot, reads).await
     }
 
     fn rules(&self, slot: &Slot) -> Rules {

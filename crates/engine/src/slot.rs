@@ -12,14 +12,15 @@ use crossfade_core::{
 };
 use crossfade_ports::store::Head;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{evidence::Taken, lease::Holding};
 
 pub(crate) struct Slot {
     pub(crate) shift: Shift,
     /// Where the store's history ended when this state was read from it or committed to it: what a commit builds on.
-    pub(crate) stored: Head,
+    /// The driver looks at it while a round has the slot, to tell the round's own commits from those of others.
+    pub(crate) stored: watch::Sender<Head>,
     /// The lease of its account.
     pub(crate) holding: Arc<Holding>,
     pub(crate) seen: Observation,
@@ -45,7 +46,7 @@ pub(crate) struct Slot {
 impl Slot {
     pub(crate) fn new(shift: Shift, holding: Arc<Holding>) -> Slot {
         Slot {
-            stored: Head::of(&shift),
+            stored: watch::Sender::new(Head::of(&shift)),
             shift,
             holding,
             seen: Observation::default(),
@@ -59,6 +60,10 @@ impl Slot {
             wake: None,
             outdated: Arc::new(Notify::new()),
         }
+    }
+
+    pub(crate) fn stored(&self) -> Head {
+        self.stored.borrow().clone()
     }
 
     /// Goes on under another lease. Somebody else may have been there in between, unless there is something to be

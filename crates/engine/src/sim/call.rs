@@ -433,12 +433,6 @@ impl Sim {
             self.lose(r);
             return self.sleep(r, self.now + SOON);
         }
-        if slot.again {
-            // What was going to be done may no longer follow.
-            slot.again = false;
-            slot.effects.clear();
-            return self.call(r, Call::Load { then: Then::Pass });
-        }
         self.next_effect(r, reading_back);
     }
 

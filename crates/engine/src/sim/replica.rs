@@ -240,6 +240,11 @@ impl Sim {
         let over = replica.holding.is_none_or(|holding| holding.over);
         let epoch = replica.holding.map_or(0, |holding| holding.epoch);
         let Some(slot) = &mut replica.slot else { return };
+        if std::mem::take(&mut slot.again) {
+            // What was going to be done may no longer follow.
+            slot.effects.clear();
+            return self.call(r, Call::Load { then: Then::Pass });
+        }
         let Some(effect) = slot.effects.pop_front() else { return self.pass(r) };
         let permitted = trusted
             || (!over

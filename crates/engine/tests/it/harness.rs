@@ -17,7 +17,7 @@ use crossfade_core::{
 };
 use crossfade_engine::{Engine, Point, Probe, Settings};
 use crossfade_ports::{
-    Account, Accounts, Clock, Poke, Store, StoreError, Vitals,
+    Account, Accounts, Clock, Metrics, Poke, Store, StoreError, Vitals,
     fake::{metrics::MemoryMetrics, probes::MemoryProbes, store::MemoryStore, zones::MemoryZones},
     store::Head,
 };
@@ -25,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::replica::{Line, Reach, Running};
+use crate::replica::{Line, Mute, Reach, Running};
 
 /// Follows tokio's clock from a fixed beginning.
 #[derive(Clone)]
@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) groups: Vec<GroupKey>,
     /// Of the daemons' configurations.
     pub(crate) accounts: Vec<&'static str>,
+    /// Of those, the one whose CloudWatch never answers.
+    pub(crate) mute: Option<&'static str>,
     running: BTreeMap<&'static str, Running>,
     /// How many there have been: each process has a name of its own.
     starts: u32,
@@ -125,6 +127,7 @@ impl World {
             group: groups[0].clone(),
             groups,
             accounts: vec!["default"],
+            mute: None,
             running: BTreeMap::new(),
             starts: 0,
             probe: Probe::default(),
@@ -167,11 +170,15 @@ impl World {
         let (poke, vitals) = (Poke::default(), Vitals::default());
         let reach = Arc::new(Reach::new(self.store.clone()));
         let line = Arc::new(Line::new(self.zones.clone()));
-        let account = Account { zones: line.clone(), metrics: Arc::new(self.metrics.clone()) };
+        let account = |name: &&'static str| {
+            let metrics: Arc<dyn Metrics> =
+                if self.mute == Some(*name) { Arc::new(Mute) } else { Arc::new(self.metrics.clone()) };
+            ((*name).to_owned(), Account { zones: line.clone(), metrics })
+        };
         self.starts += 1;
         let engine = Engine {
             store: reach.clone(),
-            accounts: Accounts(self.accounts.iter().map(|a| ((*a).to_owned(), account.clone())).collect()),
+            accounts: Accounts(self.accounts.iter().map(account).collect()),
             probes: Arc::new(self.probes.clone()),
             clock: Arc::new(self.clock.clone()),
             poke: poke.clone(),

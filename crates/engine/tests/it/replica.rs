@@ -1,7 +1,7 @@
 //! One of several replicas: its own way to the store and to Route 53, either of which a test can cut.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -14,15 +14,18 @@ use crossfade_core::{
     RecordName, RecordSet, ZoneId,
     batch::Batch,
     event::{ChangeId, Event},
+    gate::{AlarmQuery, AlarmReading, MetricQuery},
     report::Report,
     shift::Shift,
 };
 use crossfade_ports::{
-    Poke, Store, StoreError, SubmitError, Vitals, Zone, Zones, ZonesError,
+    Metrics, Poke, Store, StoreError, SubmitError, Vitals, Zone, Zones, ZonesError,
     fake::{store::MemoryStore, zones::MemoryZones},
+    metrics::{Dimensions, Series},
     store::{Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
     zones::ChangeStatus,
 };
+use jiff::Timestamp;
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +42,16 @@ pub(crate) struct Running {
 pub(crate) struct Reach {
     inner: Arc<MemoryStore>,
     cut: AtomicBool,
+    /// Cut as soon as it has said once more what is active.
+    cut_within_a_look: AtomicBool,
+    /// How long it takes to fail.
+    patience: Mutex<Duration>,
+    /// Commits are refused, for ever.
+    refuses: AtomicBool,
+    /// Reports are refused.
+    refuses_reports: AtomicBool,
+    /// The newest report of each shift that was to be saved.
+    reports: Mutex<BTreeMap<String, Report>>,
     /// Commits that were done, and when.
     commits: Mutex<Vec<Instant>>,
 }
@@ -48,15 +61,54 @@ pub(crate) struct Line {
     inner: MemoryZones,
     /// Batches wait, and are sent when they no longer have to.
     stalled: tokio::sync::watch::Sender<bool>,
+    /// Zones and changes are asked for without an answer, until they no longer have to wait.
+    silent: tokio::sync::watch::Sender<bool>,
     /// Nothing is sent, and nothing answers.
     cut: AtomicBool,
+    /// All requests that were made, and when.
+    asked: Mutex<Vec<Instant>>,
     /// Batches that were sent, and when.
     sent: Mutex<Vec<Instant>>,
 }
 
 impl Reach {
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Reach {
-        Reach { inner, cut: AtomicBool::new(false), commits: Mutex::default() }
+        Reach {
+            inner,
+            cut: AtomicBool::new(false),
+            cut_within_a_look: AtomicBool::new(false),
+            patience: Mutex::default(),
+            refuses: AtomicBool::new(false),
+            refuses_reports: AtomicBool::new(false),
+            reports: Mutex::default(),
+            commits: Mutex::default(),
+        }
+    }
+
+    /// From now on, a store that is cut off takes so long to say so.
+    pub(crate) fn fails_after(&self, patience: Duration) {
+        *self.patience.lock().unwrap() = patience;
+    }
+
+    pub(crate) fn cut_within_a_look(&self) {
+        self.cut_within_a_look.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
+    }
+
+    pub(crate) fn refuse_reports(&self, refuses: bool) {
+        self.refuses_reports.store(refuses, Ordering::SeqCst);
+    }
+
+    /// The newest report of the shift that the engine wanted to have saved.
+    pub(crate) fn report(&self, shift: &str) -> Option<Report> {
+        self.reports.lock().unwrap().get(shift).cloned()
     }
 
     pub(crate) fn cut(&self, cut: bool) {
@@ -67,8 +119,10 @@ impl Reach {
         self.commits.lock().unwrap().clone()
     }
 
-    fn store(&self) -> Result<&MemoryStore, StoreError> {
-        if self.cut.load(Ordering::SeqCst) {
+    async fn store(&self) -> Result<&MemoryStore, StoreError> {
+        if self.is_cut() {
+            let patience = *self.patience.lock().unwrap();
+            tokio::time::sleep(patience).await;
             return Err(StoreError::Unavailable { what: "cut off by the test".to_owned(), source: None });
         }
         Ok(&self.inner)
@@ -80,7 +134,9 @@ impl Line {
         Line {
             inner,
             stalled: tokio::sync::watch::Sender::default(),
+            silent: tokio::sync::watch::Sender::default(),
             cut: AtomicBool::new(false),
+            asked: Mutex::default(),
             sent: Mutex::default(),
         }
     }
@@ -100,8 +156,40 @@ impl Line {
         }
     }
 
+    pub(crate) fn silence(&self, silent: bool) {
+        self.silent.send_replace(silent);
+    }
+
+    /// One more request, which may wait for its answer.
+    async fn begins(&self) {
+        self.asked.lock().unwrap().push(Instant::now());
+        self.silent.subscribe().wait_for(|silent| !silent).await.unwrap();
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Instant> {
+        self.asked.lock().unwrap().clone()
+    }
+
     pub(crate) fn sent(&self) -> Vec<Instant> {
         self.sent.lock().unwrap().clone()
+    }
+}
+
+/// CloudWatch that is asked and never answers.
+pub(crate) struct Mute;
+
+#[async_trait]
+impl Metrics for Mute {
+    async fn read(&self, _: &[MetricQuery], _: Timestamp, _: Timestamp) -> BTreeMap<MetricQuery, Series> {
+        std::future::pending().await
+    }
+
+    async fn known(&self, _: &MetricQuery) -> Result<BTreeSet<Dimensions>, String> {
+        std::future::pending().await
+    }
+
+    async fn alarms(&self, _: &[AlarmQuery]) -> BTreeMap<AlarmQuery, AlarmReading> {
+        std::future::pending().await
     }
 }
 
@@ -112,10 +200,12 @@ impl Zones for Line {
     }
 
     async fn read(&self, zone: &ZoneId, names: &BTreeSet<RecordName>) -> Result<Vec<RecordSet>, ZonesError> {
+        self.begins().await;
         self.zones()?.read(zone, names).await
     }
 
     async fn submit(&self, batch: &Batch) -> Result<ChangeId, SubmitError> {
+        self.asked.lock().unwrap().push(Instant::now());
         self.stalled.subscribe().wait_for(|stalled| !stalled).await.unwrap();
         self.zones().map_err(|error| SubmitError::NotSent(error.to_string()))?;
         self.sent.lock().unwrap().push(Instant::now());
@@ -123,6 +213,7 @@ impl Zones for Line {
     }
 
     async fn change(&self, id: &ChangeId) -> Result<ChangeStatus, ZonesError> {
+        self.begins().await;
         self.zones()?.change(id).await
     }
 }
@@ -130,11 +221,11 @@ impl Zones for Line {
 #[async_trait]
 impl Store for Reach {
     async fn installation(&self) -> Result<String, StoreError> {
-        self.store()?.installation().await
+        self.store().await?.installation().await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.store()?.ping().await
+        self.store().await?.ping().await
     }
 
     async fn create(
@@ -143,7 +234,7 @@ impl Store for Reach {
         events: &[Event],
         key: Option<&IdempotencyKey>,
     ) -> Result<(), StoreError> {
-        self.store()?.create(shift, events, key).await
+        self.store().await?.create(shift, events, key).await
     }
 
     async fn commit(
@@ -155,41 +246,52 @@ impl Store for Reach {
         lease: Option<&Lease>,
     ) -> Result<(), StoreError> {
         assert!(lease.is_some(), "an engine commits under its lease");
-        self.store()?.commit(before, shift, events, key, lease).await?;
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(StoreError::Refused("permission denied".to_owned()));
+        }
+        self.store().await?.commit(before, shift, events, key, lease).await?;
         self.commits.lock().unwrap().push(Instant::now());
         Ok(())
     }
 
     async fn recall(&self, key: &IdempotencyKey) -> Result<Option<Remembered>, StoreError> {
-        self.store()?.recall(key).await
+        self.store().await?.recall(key).await
     }
 
     async fn put_reports(&self, reports: &[(String, Report)]) -> Result<(), StoreError> {
-        self.store()?.put_reports(reports).await
+        self.reports.lock().unwrap().extend(reports.iter().cloned());
+        if self.refuses_reports.load(Ordering::SeqCst) {
+            return Err(StoreError::Refused("permission denied".to_owned()));
+        }
+        self.store().await?.put_reports(reports).await
     }
 
     async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
-        self.store()?.load(name).await
+        self.store().await?.load(name).await
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
-        self.store()?.list(filter).await
+        self.store().await?.list(filter).await
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
-        self.store()?.active().await
+        let active = self.store().await?.active().await;
+        if self.cut_within_a_look.swap(false, Ordering::SeqCst) {
+            self.cut(true);
+        }
+        active
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
-        self.store()?.events(name, after, limit).await
+        self.store().await?.events(name, after, limit).await
     }
 
     async fn chain(&self, name: &str, from: i64, limit: u32) -> Result<Chain, StoreError> {
-        self.store()?.chain(name, from, limit).await
+        self.store().await?.chain(name, from, limit).await
     }
 
     async fn chains(&self, after: Option<&str>, limit: u32) -> Result<Vec<String>, StoreError> {
-        self.store()?.chains(after, limit).await
+        self.store().await?.chains(after, limit).await
     }
 
     async fn acquire(
@@ -199,30 +301,30 @@ impl Store for Reach {
         ttl: Duration,
         at_least: u64,
     ) -> Result<Option<Lease>, StoreError> {
-        self.store()?.acquire(account, replica, ttl, at_least).await
+        self.store().await?.acquire(account, replica, ttl, at_least).await
     }
 
     async fn renew(&self, lease: &Lease, ttl: Duration) -> Result<bool, StoreError> {
-        self.store()?.renew(lease, ttl).await
+        self.store().await?.renew(lease, ttl).await
     }
 
     async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        self.store()?.release(lease).await
+        self.store().await?.release(lease).await
     }
 
     async fn leases(&self) -> Result<Vec<Tenure>, StoreError> {
-        self.store()?.leases().await
+        self.store().await?.leases().await
     }
 
     async fn attend(&self, replica: &Replica, ttl: Duration) -> Result<(), StoreError> {
-        self.store()?.attend(replica, ttl).await
+        self.store().await?.attend(replica, ttl).await
     }
 
     async fn depart(&self, replica: &str) -> Result<(), StoreError> {
-        self.store()?.depart(replica).await
+        self.store().await?.depart(replica).await
     }
 
     async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
-        self.store()?.replicas().await
+        self.store().await?.replicas().await
     }
 }

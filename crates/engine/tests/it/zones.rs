@@ -5,7 +5,10 @@ use crossfade_core::{
     fence::Fence,
     shift::{Cause, Command},
 };
-use crossfade_ports::fake::zones::Outcome;
+use crossfade_ports::{
+    SubmitError,
+    fake::zones::{Outcome, SubmitFault},
+};
 
 use crate::harness::{World, is};
 
@@ -65,4 +68,23 @@ async fn a_pause_leaves_all_zones_alike() {
     let weights: Vec<_> = world.groups.iter().map(|group| world.zones.weights(group)).collect();
     assert_eq!(weights[0], weights[1]);
     assert_eq!(world.steps().await, [10.0]);
+}
+
+/// What is known of a freeze before a batch is begun keeps it back, although no commit has met the freeze.
+#[tokio::test(start_paused = true)]
+async fn a_freeze_keeps_a_step_from_the_next_zone_where_the_first_one_refuses_it() {
+    let mut world = World::with_zones(2).await;
+    world.run().await;
+    let line = world.replica("a").line.clone();
+    line.stall(true);
+    world.ask(Command::Start).await;
+    world.until("intended", |shift| shift.write.is_some()).await;
+    world.zones.fail_submit(SubmitFault::Answer(SubmitError::Busy("PriorRequestNotComplete".to_owned())));
+    world.ask(Command::Pause { freeze: true }).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    line.stall(false);
+    world.pass(60).await;
+    for group in &world.groups {
+        assert_eq!(written(&world, &group.zone), [0; 0]);
+    }
 }

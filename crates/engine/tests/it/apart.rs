@@ -1,0 +1,72 @@
+//! What goes wrong in one place, and keeps nothing else waiting: an account, a zone, a store that takes its time.
+
+use std::time::Duration;
+
+use crossfade_core::{
+    GroupKey, RecordName, RecordType,
+    event::Happened,
+    shift::{Cause, Command, command, fold},
+};
+use crossfade_ports::{Clock as _, Store as _, SubmitError, fake::zones::SubmitFault, store::Head};
+use tokio::time::{Instant, sleep};
+
+use crate::harness::{SHIFT, World, ada, is, observing, plan};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// As long as a database that does not answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it takes from now on until the first group is as it was.
+async fn until_back(world: &World) -> Duration {
+    let began = Instant::now();
+    while world.weights() != (100, 0) {
+        sleep(SECOND).await;
+        assert!(began.elapsed() < 120 * MINUTE, "never");
+    }
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_comes_after_a_rounds_own_commits_keeps_it_from_writing() {
+    let mut world = World::new().await;
+    world.run().await;
+    let line = world.replica("a").line.clone();
+    line.stall(true);
+    world.ask(Command::Start).await;
+    world.until("intended", |shift| shift.write.is_some()).await;
+    // The daemon looks into the store, and finds what the round has committed itself.
+    sleep(3 * SECOND).await;
+    world.zones.fail_submit(SubmitFault::Answer(SubmitError::Unanswered("timeout".to_owned())));
+    line.silence(true);
+    line.stall(false);
+    let unanswered = |what: &Happened| matches!(what, Happened::Unanswered { .. });
+    while !world.events().await.iter().any(|event| unanswered(&event.what)) {
+        sleep(SECOND).await;
+    }
+    // The round now waits for the zone.
+    sleep(3 * SECOND).await;
+    world.ask(Command::Pause { freeze: true }).await;
+    sleep(3 * SECOND).await;
+    line.silence(false);
+    world.pass(60).await;
+    assert!(world.shift().await.holds.contains_key(&Cause::Operator));
+    assert_eq!((world.weights(), line.sent().len()), ((100, 0), 1));
+    world.ask(Command::Resume).await;
+    world.until("completed", is("completed")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revert_does_not_wait_for_what_becomes_of_a_change() {
+    let mut world = World::new().await;
+    world.run().await;
+    world.zones.hold_changes(true);
+    world.ask(Command::Start).await;
+    world.until("applied", |shift| shift.has_written()).await;
+    world.replica("a").line.silence(true);
+    sleep(10 * SECOND).await;
+    world.ask(Command::Revert).await;
+    sleep(2 * SECOND).await;
+    assert_eq!(world.weights(), (100, 0));
+}
