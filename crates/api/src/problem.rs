@@ -102,9 +102,10 @@ impl Problem {
         }
     }
 
-    /// A revert that cannot be recorded: the way around the daemon, with the records' names as far as they are known.
+    /// A revert that cannot be recorded, because the store does not answer or refuses it: the way around the daemon, with
+    /// the records' names as far as they are known.
     pub(crate) fn with_way_around(self, shift: Option<&Shift>) -> Problem {
-        if self.code != Code::StoreUnavailable {
+        if !matches!(self.code, Code::StoreUnavailable | Code::Internal) {
             return self;
         }
         let commands: Vec<String> = match shift {

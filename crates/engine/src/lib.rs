@@ -7,7 +7,7 @@
 //! - A round takes no input but the committed state and what is seen: a poke says only where to look first, and may be lost.
 //! - There are no retry loops: the next round is the retry, and the core says when.
 //! - A round is repeated without harm: batches carry absolute weights and are compared with the zone.
-//! - Going down does without the store: if it does not answer, a revert is acted on first and recorded afterwards.
+//! - Going down does without the store: if it does not answer, or refuses, a revert is acted on first and recorded afterwards.
 //! - Of several replicas, one works on an account at a time: the one that holds its lease.
 //!
 //! In reading order: `driver` (which shift gets a round, and when; what is still seen of those that are over), `lease`

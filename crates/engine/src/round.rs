@@ -181,11 +181,11 @@ impl Context {
             }
             Err(error) => {
                 self.store_failed(&error);
-                if !error.is_retryable() || !down {
+                if !down {
                     return Committed::Failed;
                 }
-                slot.unsaved = all;
-                slot.shift = shift;
+                // Whatever keeps the store from recording it, a mistake or a row that is broken as well.
+                (slot.unsaved, slot.shift) = (all, shift);
                 Committed::Unsaved
             }
         }

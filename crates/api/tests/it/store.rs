@@ -24,6 +24,7 @@ pub(crate) struct Unsteady {
 #[derive(Default)]
 struct Faults {
     down: BTreeSet<&'static str>,
+    refusing: BTreeSet<&'static str>,
     silent: BTreeSet<&'static str>,
     panicking: BTreeSet<&'static str>,
     conflicts: u32,
@@ -34,6 +35,11 @@ impl Unsteady {
     /// These calls, by their names, find no database.
     pub(crate) fn take_down(&self, calls: &[&'static str]) {
         self.faults.lock().unwrap().down.extend(calls);
+    }
+
+    /// These calls, by their names, are refused by the database.
+    pub(crate) fn refuse(&self, calls: &[&'static str]) {
+        self.faults.lock().unwrap().refusing.extend(calls);
     }
 
     /// The next writes happen, and nobody is told.
@@ -67,10 +73,11 @@ impl Unsteady {
     }
 
     async fn called(&self, call: &'static str) -> Result<(), StoreError> {
-        let (down, silent, panicking) = {
+        let (down, refusing, silent, panicking) = {
             let mut faults = self.faults.lock().unwrap();
             faults.calls.push(call);
-            (faults.down.contains(call), faults.silent.contains(call), faults.panicking.contains(call))
+            let is = |calls: &BTreeSet<&str>| calls.contains(call);
+            (is(&faults.down), is(&faults.refusing), is(&faults.silent), is(&faults.panicking))
         };
         assert!(!panicking, "{call} is broken");
         if silent {
@@ -78,6 +85,9 @@ impl Unsteady {
         }
         if down {
             return Err(StoreError::Unavailable { what: "connection refused".to_owned(), source: None });
+        }
+        if refusing {
+            return Err(StoreError::Refused("permission denied".to_owned()));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use axum::{body::Body, http::StatusCode};
 use crossfade_api::types::Done;
 use crossfade_core::shift::Command;
 
-use crate::world::{STATES, World, request};
+use crate::world::{Answer, STATES, World, request};
 
 #[tokio::test]
 async fn every_verb_in_every_state() {
@@ -117,6 +117,19 @@ async fn a_revert_that_cannot_be_recorded_shows_the_way_around() {
     );
     let answer = world.post("/api/v1/shifts/www/pause", "").await;
     assert!(!answer.json()["hint"].as_str().unwrap().contains("--direct"));
+}
+
+#[tokio::test]
+async fn a_revert_that_the_database_refuses_to_record_shows_the_way_around() {
+    let world = World::new();
+    world.shift("www", "moved").await;
+    world.store.refuse(&["commit"]);
+    let hint = |answer: Answer| answer.json()["hint"].as_str().unwrap().to_owned();
+    let answer = world.post("/api/v1/shifts/www/revert", "").await;
+    assert_eq!(answer.code(), "internal");
+    let way = format!("crossfade revert --direct --zone {} --name www.example.com", world.zone.0);
+    assert!(hint(answer).contains(&way));
+    assert!(!hint(world.post("/api/v1/shifts/www/pause", "").await).contains("--direct"));
 }
 
 #[tokio::test]

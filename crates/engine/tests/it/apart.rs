@@ -70,3 +70,16 @@ async fn a_revert_does_not_wait_for_what_becomes_of_a_change() {
     sleep(2 * SECOND).await;
     assert_eq!(world.weights(), (100, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_revert_is_not_stopped_by_a_store_that_refuses_to_record_it() {
+    let world = World::started().await;
+    world.until("at 50 %", observing(50.0)).await;
+    world.replica("a").reach.refuse(true);
+    world.fail_requests(0.5);
+    let took = until_back(&world).await;
+    assert!(took < 15 * MINUTE, "{took:?}");
+    world.replica("a").reach.refuse(false);
+    let shift = world.until("reverted", is("reverted")).await;
+    assert_eq!(fold(&world.events().await).unwrap(), shift);
+}
