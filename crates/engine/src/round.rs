@@ -161,6 +161,11 @@ impl Context {
         }
         let mut all = slot.unsaved.clone();
         all.extend(events.iter().cloned());
+        if down && !slot.unsaved.is_empty() {
+            // The store is asked again when the round has nothing left to do: each zone would wait for it.
+            (slot.unsaved, slot.shift) = (all, shift);
+            return Committed::Unsaved;
+        }
         match self.store.commit(&slot.stored(), &shift, &all, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();

@@ -383,12 +383,7 @@ impl Sim {
                     Then::Effects | Then::Round | Then::Rest => self.not_committed(r, then),
                 }
             }
-            Err(Refusal::Down) if down => {
-                let before = std::mem::replace(&mut slot.shift, shift);
-                slot.unsaved = all;
-                self.remember_commit(grounds, before, events, false);
-                self.go_on(r, then);
-            }
+            Err(Refusal::Down) if down => self.unsaved(r, (shift, all, events, grounds), then),
             Err(Refusal::Down) => self.not_committed(r, then),
         }
     }

@@ -306,7 +306,24 @@ impl Sim {
         let (before, base) = (slot.shift.clone(), slot.base.clone());
         let grounds = Grounds::of(&slot.seen, &events);
         let shift = Arc::new(shift);
+        if down && !slot.unsaved.is_empty() {
+            return self.unsaved(r, (shift, all, events, grounds), then);
+        }
         self.call(r, Call::Commit { before, grounds, base, shift, all, events, down, then });
+    }
+
+    /// Goes on without the store.
+    pub(crate) fn unsaved(
+        &mut self,
+        r: usize,
+        (shift, all, events, grounds): (Arc<Shift>, Vec<Event>, Vec<Event>, Grounds),
+        then: Then,
+    ) {
+        let Some(slot) = &mut self.replicas[r].slot else { return };
+        let before = std::mem::replace(&mut slot.shift, shift);
+        slot.unsaved = all;
+        self.remember_commit(grounds, before, events, false);
+        self.go_on(r, then);
     }
 
     /// After a commit that was not done, and was not to be done without the store.

@@ -83,3 +83,24 @@ async fn a_revert_is_not_stopped_by_a_store_that_refuses_to_record_it() {
     let shift = world.until("reverted", is("reverted")).await;
     assert_eq!(fold(&world.events().await).unwrap(), shift);
 }
+
+#[tokio::test(start_paused = true)]
+async fn zones_that_go_back_do_not_wait_for_the_store_one_after_another() {
+    let mut world = World::with_zones(12).await;
+    world.run().await;
+    world.ask(Command::Start).await;
+    world.until("at 10 %", observing(10.0)).await;
+    let (reach, line) = (world.replica("a").reach.clone(), world.replica("a").line.clone());
+    reach.fails_after(PATIENCE);
+    reach.cut(true);
+    let before = line.sent().len();
+    world.fail_requests(0.5);
+    until_back(&world).await;
+    sleep(10 * MINUTE).await;
+    let sent = line.sent().split_off(before);
+    assert!(world.groups.iter().all(|group| world.zones.weights(group)["cloud"].0 == 0));
+    assert!(sent[11] - sent[0] < PATIENCE, "{:?}", sent[11] - sent[0]);
+    reach.cut(false);
+    let shift = world.until("reverted", is("reverted")).await;
+    assert_eq!(fold(&world.events().await).unwrap(), shift);
+}
