@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    chores::{Chore, METRICS_AT_MOST_EVERY},
+    chores::{Chore, METRICS_AT_MOST_EVERY, Reading},
     ended::Ended,
 };
 use crate::{
@@ -55,6 +55,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
     let (held, nudge) = (keeper.holdings(), keeper.nudge());
     let budgets = Budgets::new(accounts.names(), settings.requests_per_second);
     let evidence = Evidence::default();
+    let readings = accounts.names().into_iter().map(|name| (name.to_owned(), Reading::new())).collect();
     let context = Arc::new(Context {
         store,
         accounts,
@@ -79,9 +80,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         reports: BTreeMap::new(),
         ended: Ended::default(),
         scan_at: now,
-        metrics_at: now,
-        metrics_read_at: now,
-        reading: false,
+        readings,
         probes_at: now,
         probed_at: now,
         probing: false,
@@ -130,9 +129,8 @@ struct Driver {
     /// Shifts that are over, and whose tails are still looked at.
     ended: Ended,
     scan_at: Instant,
-    metrics_at: Instant,
-    metrics_read_at: Instant,
-    reading: bool,
+    /// Of each account's metrics: one that does not answer keeps no others waiting.
+    readings: BTreeMap<String, Reading>,
     probes_at: Instant,
     probed_at: Instant,
     probing: bool,
@@ -188,9 +186,7 @@ impl Driver {
             self.scan().await;
             self.scan_at = Instant::now() + self.context.settings.poll;
         }
-        if now >= self.metrics_at && !self.reading {
-            self.read_metrics();
-        }
+        self.read_metrics();
         if now >= self.probes_at && !self.probing {
             self.probe_targets();
         }
@@ -205,10 +201,9 @@ impl Driver {
             Place::Here { due, .. } => *due,
             Place::Away { .. } => None,
         });
-        let metrics = (!self.reading).then_some(self.metrics_at);
+        let metrics = self.readings.values().filter_map(Reading::due);
         let probes = (!self.probing).then_some(self.probes_at);
-        let others =
-            metrics.into_iter().chain(probes).chain(self.ended.due(Instant::now())).chain([self.scan_at]);
+        let others = metrics.chain(probes).chain(self.ended.due(Instant::now())).chain([self.scan_at]);
         due.chain(others).min().unwrap_or(self.scan_at)
     }
 
@@ -373,8 +368,10 @@ impl Driver {
             }
             Some(_) => {}
         }
-        if slot.lacks_metrics() {
-            self.metrics_at = self.metrics_at.min(self.metrics_read_at + METRICS_AT_MOST_EVERY);
+        if slot.lacks_metrics()
+            && let Some(reading) = self.readings.get_mut(&slot.shift.plan.account)
+        {
+            reading.hurry();
         }
         if slot.lacks_probes() {
             self.probes_at = self.probes_at.min(self.probed_at + METRICS_AT_MOST_EVERY);

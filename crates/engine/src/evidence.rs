@@ -20,7 +20,7 @@ use crossfade_core::{
     plan::{Errors, Gate, Latency, Question, Source},
     shift::Shift,
 };
-use crossfade_ports::{Accounts, Clock, Vitals};
+use crossfade_ports::{Accounts, Metrics};
 use jiff::{SignedDuration, Timestamp};
 
 use self::alarms::KeptAlarms;
@@ -152,30 +152,48 @@ impl Evidence {
         seen.into_iter().collect()
     }
 
-    /// Reads what is wanted, and forgets what no longer is.
-    pub(crate) async fn read(&self, wanted: Wanted, accounts: &Accounts, clock: &dyn Clock, vitals: &Vitals) {
-        let now = clock.now();
+    /// Reads what is wanted of an account, and forgets what no longer is. Whether all of it could be read.
+    pub(crate) async fn read(
+        &self,
+        account: &str,
+        wanted: Wanted,
+        accounts: &Accounts,
+        now: Timestamp,
+    ) -> bool {
         let Wanted { series, alarms } = wanted;
-        let (series, alarms) =
-            tokio::join!(self.read_series(series, accounts, now), self.alarms.read(alarms, accounts, now));
+        self.retain(account, |key| series.contains_key(key));
+        self.alarms.retain(account, |key| alarms.contains(key));
+        let Some(metrics) = accounts.get(account).map(|account| &*account.metrics) else { return false };
+        let (series, alarms) = tokio::join!(
+            self.read_series(account, series, metrics, now),
+            self.alarms.read(account, alarms, metrics, now)
+        );
         self.known().reads += 1;
-        if series && alarms {
-            vitals.note(|signs| signs.metrics = Some(now));
-        }
+        series && alarms
+    }
+
+    /// Nothing is wanted of the account any more.
+    pub(crate) fn forget(&self, account: &str) {
+        self.retain(account, |_| false);
+        self.alarms.retain(account, |_| false);
+    }
+
+    fn retain(&self, account: &str, wanted: impl Fn(&Key) -> bool) {
+        self.known().kept.retain(|key, _| key.account != account || wanted(key));
     }
 
     /// Whether all of it could be read.
     async fn read_series(
         &self,
+        account: &str,
         wanted: BTreeMap<Key, Timestamp>,
-        accounts: &Accounts,
+        metrics: &dyn Metrics,
         now: Timestamp,
     ) -> bool {
         let mut all = true;
-        let mut reads: BTreeMap<(String, Timestamp), Vec<MetricQuery>> = BTreeMap::new();
+        let mut reads: BTreeMap<Timestamp, Vec<MetricQuery>> = BTreeMap::new();
         {
-            let kept = &mut self.known().kept;
-            kept.retain(|key, _| wanted.contains_key(key));
+            let kept = &self.known().kept;
             for (key, from) in &wanted {
                 let again =
                     READ_AGAIN.max(SignedDuration::from_secs(i64::from(key.query.period_seconds)) * 10);
@@ -184,13 +202,10 @@ impl Evidence {
                 let since =
                     known.and_then(|kept| kept.complete_at).map_or(*from, |at| (at - again).max(*from));
                 let since = since.max(oldest_kept(&key.query, now));
-                reads.entry((key.account.clone(), since)).or_default().push(key.query.clone());
+                reads.entry(since).or_default().push(key.query.clone());
             }
         }
-        for ((account, since), queries) in reads {
-            let Some(metrics) = accounts.get(&account).map(|account| account.metrics.clone()) else {
-                continue;
-            };
+        for (since, queries) in reads {
             let answers = metrics.read(&queries, since, now).await;
             all &= answers.values().all(|series| series.incomplete.is_none());
             let mut known = self.known();
@@ -205,7 +220,7 @@ impl Evidence {
                         "metrics are incomplete"
                     );
                 }
-                let key = Key { account: account.clone(), query };
+                let key = Key { account: account.to_owned(), query };
                 let from = wanted.get(&key).copied().unwrap_or(since);
                 let entry = known.kept.entry(key).or_insert_with(|| Kept {
                     from,
@@ -235,6 +250,22 @@ impl Evidence {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wanted {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty() && self.alarms.is_empty()
+    }
+
+    /// What is wanted of this account.
+    pub(crate) fn of(&self, account: &str) -> Wanted {
+        let series = self.series.iter().filter(|(key, _)| key.account == account);
+        let alarms = self.alarms.iter().filter(|(of, _)| of == account);
+        Wanted {
+            series: series.map(|(key, from)| (key.clone(), *from)).collect(),
+            alarms: alarms.cloned().collect(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crossfade_core::report::Report;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Driver, Place, ended::Looked};
@@ -12,34 +13,88 @@ use crate::evidence::{Wanted, merge, shortest_period, want, want_probes};
 pub(super) const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
 
 pub(super) enum Chore {
-    MetricsRead,
+    /// Of this account; when the read began, if it was complete.
+    MetricsRead(String, Option<Timestamp>),
     Probed,
     ReportsSaved,
     TailsSeen(Looked),
 }
 
+/// When an account's metrics are read.
+pub(super) struct Reading {
+    at: Instant,
+    read_at: Instant,
+    under_way: bool,
+    /// The last complete read, while anything is wanted.
+    complete_at: Option<Timestamp>,
+    wanted: bool,
+}
+
+impl Reading {
+    pub(super) fn new() -> Reading {
+        let now = Instant::now();
+        Reading { at: now, read_at: now, under_way: false, complete_at: None, wanted: false }
+    }
+
+    /// The next read, unless one is under way.
+    pub(super) fn due(&self) -> Option<Instant> {
+        (!self.under_way).then_some(self.at)
+    }
+
+    /// There is a shift that has nothing to go by yet.
+    pub(super) fn hurry(&mut self) {
+        self.at = self.at.min(self.read_at + METRICS_AT_MOST_EVERY);
+    }
+}
+
 impl Driver {
-    /// Reads what all gates want, in one go. Afterwards every shift gets a round.
+    /// Reads what all gates of an account want, in one go, where that is due. Afterwards its shifts get a round each.
     pub(super) fn read_metrics(&mut self) {
+        let due = |reading: &Reading| reading.due().is_some_and(|due| due <= Instant::now());
+        if !self.readings.values().any(due) {
+            return;
+        }
         let now = self.context.clock.now();
-        let mut wanted = Wanted::default();
+        let mut all = Wanted::default();
         for place in self.places.values() {
             match place {
-                Place::Here { slot, .. } => want(&mut wanted, &slot.shift, now),
-                Place::Away { wants, .. } => merge(&mut wanted, wants),
+                Place::Here { slot, .. } => want(&mut all, &slot.shift, now),
+                Place::Away { wants, .. } => merge(&mut all, wants),
             }
         }
-        let every = shortest_period(&wanted).map_or(self.context.settings.metrics_every, |period| {
-            self.context.settings.metrics_every.min(period / 2)
-        });
-        self.metrics_read_at = Instant::now();
-        self.metrics_at = self.metrics_read_at + every.max(METRICS_AT_MOST_EVERY);
-        self.reading = true;
-        let context = self.context.clone();
-        self.chores.spawn(async move {
-            context.evidence.read(wanted, &context.accounts, &*context.clock, &context.vitals).await;
-            Chore::MetricsRead
-        });
+        for (account, reading) in self.readings.iter_mut().filter(|(_, reading)| due(reading)) {
+            let wanted = all.of(account);
+            let every = shortest_period(&wanted).map_or(self.context.settings.metrics_every, |period| {
+                self.context.settings.metrics_every.min(period / 2)
+            });
+            reading.read_at = Instant::now();
+            reading.at = reading.read_at + every.max(METRICS_AT_MOST_EVERY);
+            reading.wanted = !wanted.is_empty();
+            if !reading.wanted {
+                reading.complete_at = None;
+                self.context.evidence.forget(account);
+                continue;
+            }
+            reading.under_way = true;
+            let (context, account) = (self.context.clone(), account.clone());
+            self.chores.spawn(async move {
+                let complete = context.evidence.read(&account, wanted, &context.accounts, now).await;
+                Chore::MetricsRead(account, complete.then_some(now))
+            });
+        }
+    }
+
+    fn metrics_read(&mut self, account: &str, complete: Option<Timestamp>) {
+        if let Some(reading) = self.readings.get_mut(account) {
+            reading.under_way = false;
+            reading.complete_at = complete.or(reading.complete_at);
+        }
+        // All of them were read by then.
+        let wanted = self.readings.values().filter(|reading| reading.wanted);
+        if let Some(at) = wanted.map(|reading| reading.complete_at).min().flatten() {
+            self.context.vitals.note(|signs| signs.metrics = Some(at));
+        }
+        self.weigh_anew(|of| of == account);
     }
 
     /// Asks every target that a gate wants, once. Afterwards every shift gets a round.
@@ -81,19 +136,16 @@ impl Driver {
 
     pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
         match chore {
-            Some(Chore::MetricsRead) => {
-                self.reading = false;
-                self.weigh_anew();
-            }
+            Some(Chore::MetricsRead(account, complete)) => self.metrics_read(&account, complete),
             Some(Chore::Probed) => {
                 self.probing = false;
-                self.weigh_anew();
+                self.weigh_anew(|_| true);
             }
             Some(Chore::ReportsSaved) => self.saving = false,
             Some(Chore::TailsSeen(looked)) => self.tails_seen(looked),
             None => {
                 tracing::error!("a chore ended in a panic");
-                self.reading = false;
+                self.readings.values_mut().for_each(|reading| reading.under_way = false);
                 self.probing = false;
                 self.saving = false;
                 self.ended.failed();
@@ -101,10 +153,11 @@ impl Driver {
         }
     }
 
-    /// There is new evidence: a round for every shift that goes by it.
-    fn weigh_anew(&mut self) {
+    /// There is new evidence: a round for every shift of these accounts that goes by it.
+    fn weigh_anew(&mut self, of: impl Fn(&str) -> bool) {
         for place in self.places.values_mut() {
             if let Place::Here { slot, due } = place
+                && of(&slot.shift.plan.account)
                 && slot.shift.next_step().is_some()
             {
                 *due = Some(Instant::now());

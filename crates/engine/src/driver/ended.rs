@@ -11,9 +11,10 @@ use crossfade_core::{
     shift::{Phase, Shift},
 };
 use crossfade_ports::{
-    StoreError, Vitals,
+    StoreError,
     store::{Filter, Stored},
 };
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
@@ -134,8 +135,9 @@ async fn look(
     for Stored { shift, .. } in &found {
         want_tail(&mut wanted, shift, now);
     }
-    // Signs of life are those of the metrics that shifts depend on.
-    evidence.read(wanted, &context.accounts, &*context.clock, &Vitals::default()).await;
+    let accounts = context.accounts.names().into_iter();
+    join_all(accounts.map(|account| evidence.read(account, wanted.of(account), &context.accounts, now)))
+        .await;
     let mut looked = Looked { names: Some(BTreeSet::new()), reports: Vec::new() };
     for Stored { shift, report } in found {
         let tail = gate::tail(&shift, &evidence.of_tail(&shift), now);

@@ -9,7 +9,7 @@ use crossfade_core::{
     gate::{AlarmData, AlarmQuery, AlarmReading, alarm_queries},
     plan::Alarms,
 };
-use crossfade_ports::Accounts;
+use crossfade_ports::Metrics;
 use jiff::Timestamp;
 
 #[derive(Default)]
@@ -32,27 +32,32 @@ impl KeptAlarms {
         Some(data)
     }
 
-    /// Reads what is wanted, an account at a time, and forgets what no longer is. Whether all of it could be read.
-    pub(super) async fn read(&self, wanted: BTreeSet<Key>, accounts: &Accounts, now: Timestamp) -> bool {
-        self.kept().retain(|key, _| wanted.contains(key));
-        let mut reads: BTreeMap<String, Vec<AlarmQuery>> = BTreeMap::new();
-        for (account, query) in wanted {
-            reads.entry(account).or_default().push(query);
+    /// Reads an account's. Whether all of them could be read.
+    pub(super) async fn read(
+        &self,
+        account: &str,
+        wanted: BTreeSet<Key>,
+        metrics: &dyn Metrics,
+        now: Timestamp,
+    ) -> bool {
+        let queries: Vec<AlarmQuery> = wanted.into_iter().map(|(_, query)| query).collect();
+        if queries.is_empty() {
+            return true;
         }
         let mut all = true;
-        for (account, queries) in reads {
-            let Some(metrics) = accounts.get(&account).map(|account| account.metrics.clone()) else {
-                continue;
-            };
-            for (query, reading) in metrics.alarms(&queries).await {
-                if let AlarmReading::Unreadable(why) = &reading {
-                    all = false;
-                    tracing::warn!(alarm.name = query.name, why, "an alarm could not be read");
-                }
-                self.kept().insert((account.clone(), query), (now, reading));
+        for (query, reading) in metrics.alarms(&queries).await {
+            if let AlarmReading::Unreadable(why) = &reading {
+                all = false;
+                tracing::warn!(alarm.name = query.name, why, "an alarm could not be read");
             }
+            self.kept().insert((account.to_owned(), query), (now, reading));
         }
         all
+    }
+
+    /// Forgets those of the account that are no longer wanted.
+    pub(super) fn retain(&self, account: &str, wanted: impl Fn(&Key) -> bool) {
+        self.kept().retain(|key, _| key.0 != account || wanted(key));
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, (Timestamp, AlarmReading)>> {

@@ -104,3 +104,29 @@ async fn zones_that_go_back_do_not_wait_for_the_store_one_after_another() {
     let shift = world.until("reverted", is("reverted")).await;
     assert_eq!(fold(&world.events().await).unwrap(), shift);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_metrics_do_not_answer_holds_no_other_accounts_shifts() {
+    let mut world = World::new().await;
+    // It comes first in every order.
+    world.accounts = vec!["another", "default"];
+    world.mute = Some("another");
+    let zone = world.zones.create_zone("example.com");
+    let group = GroupKey { zone: zone.clone(), name: world.group.name.clone(), record_type: RecordType::A };
+    world.zones.create_group(&zone, "www.example.com", &[("legacy", 100), ("cloud", 0)]);
+    let gates = "  - { name: alarms, alarms: { names: [latency] } }\naccount: another\n";
+    world.apply(&(plan("silent", &[zone]) + gates), vec![group]).await;
+    let shift = world.store.load("silent").await.unwrap().unwrap().shift;
+    let (next, events) = command(&shift, Command::Start, &ada(), None, world.clock.now()).unwrap();
+    world.store.commit(&Head::of(&shift), &next, &events, None, None).await.unwrap();
+
+    world.run().await;
+    world.ask(Command::Start).await;
+    world.until("at 50 %", observing(50.0)).await;
+    world.fail_requests(0.5);
+    let took = until_back(&world).await;
+    assert!(took < 5 * MINUTE, "{took:?}");
+    let silent = world.store.load("silent").await.unwrap().unwrap().shift;
+    assert_eq!(silent.landed.percent(), 0.0);
+    assert_eq!(world.replica("a").vitals.signs().metrics, None, "not all metrics were read");
+}
