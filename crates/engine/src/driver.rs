@@ -11,7 +11,10 @@ use std::{
 };
 
 use crossfade_core::{gate::ProbeTarget, report::Report};
-use crossfade_ports::store::{Active, Head, Replica};
+use crossfade_ports::{
+    StoreError,
+    store::{Active, Head, Replica},
+};
 use jiff::Timestamp;
 use tokio::{
     sync::{Notify, watch},
@@ -230,8 +233,14 @@ impl Driver {
         for Active { name, account, .. } in &active {
             if !self.places.contains_key(name)
                 && let Some(holding) = held.get(account)
+                && let Err(error) = self.arrived(name, holding).await
             {
-                self.arrived(name, holding).await;
+                self.context.store_failed(&error);
+                // Each of the others would wait for it as long, and all that is here with them. A row that makes no
+                // sense is one shift's affair.
+                if error.is_retryable() {
+                    break;
+                }
             }
         }
         metrics::gauge!("crossfade_shifts_active").set(self.places.len() as f64);
@@ -273,18 +282,17 @@ impl Driver {
         self.scan_at = Instant::now();
     }
 
-    async fn arrived(&mut self, name: &str, holding: &Arc<Holding>) {
-        match self.context.store.load(name).await {
-            Ok(Some(stored)) if stored.shift.is_active() => {
-                if let Some(point) = Point::of(&stored.shift) {
-                    self.context.probe.at(point);
-                }
-                let slot = Box::new(Slot::new(stored.shift, holding.clone()));
-                self.places.insert(name.to_owned(), Place::Here { slot, due: Some(Instant::now()) });
+    async fn arrived(&mut self, name: &str, holding: &Arc<Holding>) -> Result<(), StoreError> {
+        if let Some(stored) = self.context.store.load(name).await?
+            && stored.shift.is_active()
+        {
+            if let Some(point) = Point::of(&stored.shift) {
+                self.context.probe.at(point);
             }
-            Ok(_) => {}
-            Err(error) => self.context.store_failed(&error),
+            let slot = Box::new(Slot::new(stored.shift, holding.clone()));
+            self.places.insert(name.to_owned(), Place::Here { slot, due: Some(Instant::now()) });
         }
+        Ok(())
     }
 
     fn start_rounds(&mut self) {

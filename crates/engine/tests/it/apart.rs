@@ -105,6 +105,29 @@ async fn zones_that_go_back_do_not_wait_for_the_store_one_after_another() {
     assert_eq!(fold(&world.events().await).unwrap(), shift);
 }
 
+/// A hundred shifts are to be taken over when the store falls silent.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_falls_silent_is_asked_for_one_shift_and_not_for_all() {
+    let world = World::started().await;
+    world.until("at 50 %", observing(50.0)).await;
+    let reach = world.replica("a").reach.clone();
+    reach.fails_after(PATIENCE);
+    reach.cut_within_a_look();
+    let zone = &world.group.zone;
+    for number in 0..100 {
+        let name = format!("s{number}");
+        let of = RecordName::new(&format!("{name}.example.com"));
+        let group = GroupKey { zone: zone.clone(), name: of, record_type: RecordType::A };
+        world.apply(&plan(&name, std::slice::from_ref(zone)), vec![group]).await;
+    }
+    while !reach.is_cut() {
+        sleep(SECOND).await;
+    }
+    world.fail_requests(0.5);
+    let took = until_back(&world).await;
+    assert!(took < 10 * MINUTE, "{took:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_account_whose_metrics_do_not_answer_holds_no_other_accounts_shifts() {
     let mut world = World::new().await;
