@@ -87,6 +87,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         probes_at: now,
         probed_at: now,
         probing: false,
+        save_at: now,
         saving: false,
     };
     let stopped = CancellationToken::new();
@@ -137,6 +138,7 @@ struct Driver {
     probes_at: Instant,
     probed_at: Instant,
     probing: bool,
+    save_at: Instant,
     saving: bool,
 }
 
@@ -265,9 +267,13 @@ impl Driver {
     fn sort_out(&mut self) {
         self.ended.find();
         let held = self.held.borrow_and_update().clone();
-        self.places.retain(|_, place| match place {
+        self.places.retain(|name, place| match place {
             Place::Here { slot, due } => match held.get(&slot.shift.plan.account) {
-                None => false,
+                None => {
+                    // Whoever has it now says more of it.
+                    self.reports.remove(name);
+                    false
+                }
                 Some(holding) => {
                     if !Arc::ptr_eq(holding, &slot.holding) {
                         slot.go_on_under(holding.clone());
@@ -368,6 +374,7 @@ impl Driver {
         match self.held.borrow().get(&slot.shift.plan.account) {
             None => {
                 self.places.remove(&name);
+                self.reports.remove(&name);
                 return;
             }
             Some(holding) if !Arc::ptr_eq(holding, &slot.holding) => {

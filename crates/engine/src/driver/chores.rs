@@ -16,7 +16,8 @@ pub(super) enum Chore {
     /// Of this account; when the read began, if it was complete.
     MetricsRead(String, Option<Timestamp>),
     Probed,
-    ReportsSaved,
+    /// These; none when the store failed.
+    ReportsSaved(Vec<(String, Report)>),
     TailsSeen(Looked),
 }
 
@@ -120,18 +121,34 @@ impl Driver {
     }
 
     pub(super) fn save_reports(&mut self) {
-        if self.saving || self.reports.is_empty() {
+        if self.saving || self.reports.is_empty() || self.save_at > Instant::now() {
             return;
         }
         self.saving = true;
-        let reports: Vec<(String, Report)> = std::mem::take(&mut self.reports).into_iter().collect();
+        let reports: Vec<(String, Report)> = self.reports.clone().into_iter().collect();
         let context = self.context.clone();
         self.chores.spawn(async move {
-            if let Err(error) = context.store.put_reports(&reports).await {
-                context.store_failed(&error);
+            match context.store.put_reports(&reports).await {
+                Ok(()) => Chore::ReportsSaved(reports),
+                Err(error) => {
+                    context.store_failed(&error);
+                    Chore::ReportsSaved(Vec::new())
+                }
             }
-            Chore::ReportsSaved
         });
+    }
+
+    fn reports_saved(&mut self, saved: Vec<(String, Report)>) {
+        self.saving = false;
+        if saved.is_empty() {
+            // As seldom as the store is looked at anyway.
+            self.save_at = Instant::now() + self.context.settings.poll;
+        }
+        for (name, report) in saved {
+            if self.reports.get(&name) == Some(&report) {
+                self.reports.remove(&name);
+            }
+        }
     }
 
     pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
@@ -141,7 +158,7 @@ impl Driver {
                 self.probing = false;
                 self.weigh_anew(|_| true);
             }
-            Some(Chore::ReportsSaved) => self.saving = false,
+            Some(Chore::ReportsSaved(saved)) => self.reports_saved(saved),
             Some(Chore::TailsSeen(looked)) => self.tails_seen(looked),
             None => {
                 tracing::error!("a chore ended in a panic");

@@ -153,3 +153,19 @@ async fn an_account_whose_metrics_do_not_answer_holds_no_other_accounts_shifts()
     assert_eq!(silent.landed.percent(), 0.0);
     assert_eq!(world.replica("a").vitals.signs().metrics, None, "not all metrics were read");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_could_not_be_saved_is_saved_later() {
+    let world = World::started().await;
+    world.until("at 50 %", observing(50.0)).await;
+    let reach = world.replica("a").reach.clone();
+    reach.refuse_reports(true);
+    world.until("completed", is("completed")).await;
+    world.pass(10).await;
+    let saved = async || world.store.load(SHIFT).await.unwrap().unwrap().report;
+    let newest = reach.report(SHIFT);
+    assert_ne!(saved().await, newest);
+    reach.refuse_reports(false);
+    world.pass(1).await;
+    assert_eq!(saved().await, newest);
+}
