@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crossfade_core::{
-    decide::{Decision, Effect, Rules, decide_again},
+    decide::{Decision, Effect, Observation, Rules, decide_again},
     event::{Actor, Event, Happened},
     gate,
     report::Report,
@@ -118,7 +118,8 @@ impl Context {
         slot.wake = Some(self.clock.now() + SOON);
     }
 
-    async fn act_all(&self, slot: &mut Slot, effects: Vec<Effect>) -> Acted {
+    async fn act_all(&self, slot: &mut Slot, mut effects: Vec<Effect>) -> Acted {
+        oldest_first(&mut effects, &slot.seen);
         for effect in effects {
             match self.act(slot, effect).await {
                 Acted::Done => {}
@@ -313,6 +314,15 @@ impl Context {
             }
         });
     }
+}
+
+/// The budget may not do for all zones at once. Whatever was read the longest ago is read first, because the next round
+/// begins anew: the last zones of many would never have their turn.
+pub(crate) fn oldest_first(effects: &mut [Effect], seen: &Observation) {
+    effects.sort_by_key(|effect| match effect {
+        Effect::Read { zone } => seen.zones.get(zone).map(|read| read.at),
+        Effect::Ask { .. } | Effect::Submit { .. } | Effect::Look { .. } => None,
+    });
 }
 
 /// The point that a commit of this event ends at.

@@ -20,7 +20,7 @@ use crossfade_core::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, Due, Sim, Then, stamp, tally::Said, watch::Grounds};
-use crate::evidence::KeptProbes;
+use crate::{evidence::KeptProbes, round::oldest_first};
 
 pub(crate) const SOON: i64 = 1_000;
 const READ_BACK_EVERY: i64 = 60_000;
@@ -133,6 +133,11 @@ impl Slot {
         }
     }
 
+    fn act_all(&mut self, mut effects: Vec<Effect>) {
+        oldest_first(&mut effects, &self.seen);
+        self.effects = effects.into();
+    }
+
     fn oldest_read(&self) -> Option<Timestamp> {
         let mut oldest = Timestamp::MAX;
         for zone in self.shift.zone_ids() {
@@ -189,7 +194,8 @@ impl Sim {
                 clock.duration_since(read) >= SignedDuration::from_millis(READ_BACK_EVERY)
             });
         if is_watched(&slot.shift) && due {
-            slot.effects = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
+            let reads = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
+            slot.act_all(reads);
             self.next_effect(r, true);
             return;
         }
@@ -228,7 +234,7 @@ impl Sim {
         if slot.stale && !is_going_down(&slot.shift) {
             return self.sleep(r, now + SOON);
         }
-        slot.effects = effects.into();
+        slot.act_all(effects);
         self.next_effect(r, false);
     }
 

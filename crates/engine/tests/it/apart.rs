@@ -169,3 +169,32 @@ async fn a_report_that_could_not_be_saved_is_saved_later() {
     world.pass(1).await;
     assert_eq!(saved().await, newest);
 }
+
+/// As many as AWS may be asked in any ten seconds: five a second, and ten at once.
+const ASKED_MAX: usize = 60;
+
+#[tokio::test(start_paused = true)]
+async fn many_zones_keep_to_the_budget_on_the_way_up_and_not_on_the_way_down() {
+    let mut world = World::with_zones(40).await;
+    world.run().await;
+    let line = world.replica("a").line.clone();
+    world.ask(Command::Start).await;
+    world.until("at 10 %", observing(10.0)).await;
+    let sent = line.sent().len();
+    world.until("in the middle of the next step", |_| line.sent().len() >= sent + 20).await;
+    let asked = line.asked();
+    let within =
+        |at: &Instant| asked.iter().filter(|other| *at <= **other && **other < *at + 10 * SECOND).count();
+    let most = asked.iter().map(within).max().unwrap();
+    assert!(most <= ASKED_MAX, "{most}");
+    assert!(most > 40, "the budget is used: {most}");
+
+    // In the middle of a step, with nothing left of the budget.
+    let sent = line.sent().len();
+    world.ask(Command::Revert).await;
+    let asked = Instant::now();
+    world.until("back", |_| line.sent().len() >= sent + 40).await;
+    assert!(asked.elapsed() <= 2 * SECOND, "{:?}", asked.elapsed());
+    assert!(world.groups.iter().all(|group| world.zones.weights(group)["cloud"].0 == 0));
+    world.until("reverted", is("reverted")).await;
+}
