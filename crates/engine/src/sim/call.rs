@@ -137,6 +137,9 @@ impl Sim {
     /// Sends a request. The daemon is busy until its answer.
     pub(crate) fn call(&mut self, r: usize, call: Call) {
         self.replicas[r].busy = true;
+        if matches!(call, Call::Read { .. } | Call::Ask { .. }) {
+            self.replicas[r].asks(self.now);
+        }
         let life = self.replicas[r].life;
         let way = self.latency();
         self.at(self.now + way, Due::Arrive { r, life, call: Box::new(call) });
@@ -162,6 +165,7 @@ impl Sim {
         });
         self.note(|| format!("daemon {r} sends write {generation} ({what}) to {}", batch.zone));
         self.replicas[r].busy = true;
+        self.replicas[r].asks(self.now);
         let life = self.replicas[r].life;
         let zone = batch.zone.clone();
         let answer = |sim: &mut Sim, after: i64, answer: Submitted| {

@@ -165,11 +165,18 @@ impl Replica {
             return Err(200);
         }
         self.tokens -= 1.0;
+        Ok(())
+    }
+
+    /// Counts a request that is made of Route 53, whether the budget was asked or not. Reverts are not counted.
+    pub(crate) fn asks(&mut self, now: i64) {
+        if self.slot.as_ref().is_some_and(|slot| is_urgent(&slot.shift)) {
+            return;
+        }
         self.asked_at.push_back(now);
         while self.asked_at.front().is_some_and(|at| *at <= now - 10_000) {
             self.asked_at.pop_front();
         }
-        Ok(())
     }
 }
 
