@@ -194,7 +194,7 @@ fn note(slot: &Slot, began: Instant, silent: bool) {
 }
 
 /// Whether the shift is on its way down.
-fn is_urgent(shift: &Shift) -> bool {
+pub(crate) fn is_urgent(shift: &Shift) -> bool {
     matches!(shift.phase, Phase::Reverting { .. })
         || shift.write.as_ref().is_some_and(|write| matches!(write.purpose, Purpose::StepBack { .. }))
 }

@@ -342,7 +342,7 @@ fn point_after(what: &Happened) -> Option<Point> {
 
 /// Whether somebody else's edit of the zone would matter, and nothing else is being read anyway. What is probed is what
 /// the zone has, before the baseline was taken as well.
-fn is_watched(shift: &Shift) -> bool {
+pub(crate) fn is_watched(shift: &Shift) -> bool {
     let matters = || shift.baseline.is_some() || shift.plan.gates.iter().any(|gate| gate.probe().is_some());
     shift.next_step().is_some() && shift.write.is_none() && matters()
 }

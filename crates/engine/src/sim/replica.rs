@@ -5,7 +5,8 @@
 //! other), [`Sim::commit`] and [`Sim::committed`] are `Context::commit` with its unsaved way down and its reload on a
 //! conflict, [`Sim::next_effect`] is `act::Context::act` with `guard::permits` and the budget, [`Sim::answered_submit`]
 //! is `act::Context::submit`, which forgets the zones, and [`Sim::rest`] is `save_what_is_left` and `plan_read_back`.
-//! Where the engine waits for an answer, a daemon here is busy until the answer's event comes.
+//! Where the engine waits for an answer, a daemon here is busy until the answer's event comes. Which shifts are watched, go
+//! down, or are urgent, and in which order zones are read, is the engine's own code.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -15,12 +16,16 @@ use crossfade_core::{
     event::{Actor, Event, Happened},
     fence::Fence,
     gate::{Fetched, Timing},
-    shift::{Phase, Purpose, Shift},
+    shift::Shift,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Call, Due, Sim, Then, stamp, tally::Said, watch::Grounds};
-use crate::{evidence::KeptProbes, round::oldest_first};
+use crate::{
+    act::is_urgent,
+    evidence::KeptProbes,
+    round::{is_going_down, is_watched, oldest_first},
+};
 
 pub(crate) const SOON: i64 = 1_000;
 const READ_BACK_EVERY: i64 = 60_000;
@@ -417,21 +422,4 @@ impl Sim {
             self.at(at, Due::Metrics { r, life });
         }
     }
-}
-
-pub(crate) fn is_going_down(shift: &Shift) -> bool {
-    let purpose = shift.write.as_ref().map(|write| write.purpose);
-    matches!(purpose, Some(Purpose::Revert | Purpose::StepBack { .. }))
-        || matches!(shift.phase, Phase::Reverting { .. })
-        || (matches!(shift.phase, Phase::Reverted { .. }) && purpose.is_none())
-}
-
-fn is_watched(shift: &Shift) -> bool {
-    let matters = || shift.baseline.is_some() || shift.plan.gates.iter().any(|gate| gate.probe().is_some());
-    shift.next_step().is_some() && shift.write.is_none() && matters()
-}
-
-fn is_urgent(shift: &Shift) -> bool {
-    matches!(shift.phase, Phase::Reverting { .. })
-        || shift.write.as_ref().is_some_and(|write| matches!(write.purpose, Purpose::StepBack { .. }))
 }
