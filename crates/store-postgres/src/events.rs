@@ -7,7 +7,7 @@ use crossfade_ports::store::{
 };
 use sqlx::PgPool;
 
-use crate::{shifts, within};
+use crate::{pool::ask, shifts};
 
 /// Events as the arguments of a statement: one array per column.
 #[derive(Default)]
@@ -73,7 +73,8 @@ pub(crate) async fn chain(pool: &PgPool, shift: &str, from: i64, limit: u32) -> 
         from,
         i64::from(limit),
     );
-    let chain = ChainRow::chain(shift, within(rows.fetch_all(pool)).await?)?;
+    let chain =
+        ChainRow::chain(shift, ask(pool, async |connection| rows.fetch_all(connection).await).await?)?;
     match chain.head.is_none() && chain.rows.is_empty() {
         true => Err(StoreError::NotFound(shift.to_owned())),
         false => Ok(chain),
@@ -95,7 +96,7 @@ pub(crate) async fn chains(
         after,
         i64::from(limit),
     );
-    within(names.fetch_all(pool)).await
+    ask(pool, async |connection| names.fetch_all(connection).await).await
 }
 
 async fn rows(pool: &PgPool, shift: &str, after: u64, limit: i64) -> Result<Vec<EventRow>, StoreError> {
@@ -109,5 +110,5 @@ async fn rows(pool: &PgPool, shift: &str, after: u64, limit: i64) -> Result<Vec<
         row::number(after),
         limit,
     );
-    within(rows.fetch_all(pool)).await
+    ask(pool, async |connection| rows.fetch_all(connection).await).await
 }

@@ -3,7 +3,7 @@
 use crossfade_ports::store::{IdempotencyKey, StoreError, row::KeyRow};
 use sqlx::PgPool;
 
-use crate::within;
+use crate::pool::ask;
 
 pub(crate) async fn find(pool: &PgPool, key: &IdempotencyKey) -> Result<Option<KeyRow>, StoreError> {
     let found = sqlx::query_as!(
@@ -12,7 +12,7 @@ pub(crate) async fn find(pool: &PgPool, key: &IdempotencyKey) -> Result<Option<K
         key.key,
         key.forgotten_before().to_string(),
     );
-    within(found.fetch_optional(pool)).await
+    ask(pool, async |connection| found.fetch_optional(connection).await).await
 }
 
 /// Fails when a write with this key came before.

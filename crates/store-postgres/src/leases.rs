@@ -12,7 +12,7 @@ use crossfade_ports::store::{
 };
 use sqlx::PgPool;
 
-use crate::within;
+use crate::pool::ask;
 
 /// A lease as the arguments of a statement: all absent, or none.
 #[derive(Default)]
@@ -54,7 +54,9 @@ pub(crate) async fn acquire(
         number(at_least),
         milliseconds(ttl),
     );
-    let Some(epoch) = within(acquired.fetch_optional(pool)).await? else { return Ok(None) };
+    let Some(epoch) = ask(pool, async |connection| acquired.fetch_optional(connection).await).await? else {
+        return Ok(None);
+    };
     let epoch = unsigned("leases", account, epoch)?;
     Ok(Some(Lease { account: account.to_owned(), owner: replica.to_owned(), epoch }))
 }
@@ -70,7 +72,7 @@ pub(crate) async fn renew(pool: &PgPool, lease: &Lease, ttl: Duration) -> Result
         number(lease.epoch),
         milliseconds(ttl),
     );
-    Ok(within(renewed.execute(pool)).await?.rows_affected() > 0)
+    Ok(ask(pool, async |connection| renewed.execute(connection).await).await?.rows_affected() > 0)
 }
 
 pub(crate) async fn release(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
@@ -80,7 +82,7 @@ pub(crate) async fn release(pool: &PgPool, lease: &Lease) -> Result<(), StoreErr
         lease.owner,
         number(lease.epoch),
     );
-    within(released.execute(pool)).await.map(drop)
+    ask(pool, async |connection| released.execute(connection).await).await.map(drop)
 }
 
 pub(crate) async fn all(pool: &PgPool) -> Result<Vec<Tenure>, StoreError> {
@@ -92,7 +94,11 @@ pub(crate) async fn all(pool: &PgPool) -> Result<Vec<Tenure>, StoreError> {
         FROM leases WHERE owner IS NOT NULL AND expires_at > clock_timestamp() ORDER BY account
         "#
     );
-    within(rows.fetch_all(pool)).await?.into_iter().map(TenureRow::tenure).collect()
+    ask(pool, async |connection| rows.fetch_all(connection).await)
+        .await?
+        .into_iter()
+        .map(TenureRow::tenure)
+        .collect()
 }
 
 pub(crate) async fn is_held(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
@@ -105,7 +111,7 @@ pub(crate) async fn is_held(pool: &PgPool, lease: &Lease) -> Result<bool, StoreE
         lease.owner,
         number(lease.epoch),
     );
-    Ok(within(found.fetch_optional(pool)).await?.is_some())
+    Ok(ask(pool, async |connection| found.fetch_optional(connection).await).await?.is_some())
 }
 
 pub(crate) async fn attend(pool: &PgPool, replica: &Replica, ttl: Duration) -> Result<(), StoreError> {
@@ -124,18 +130,18 @@ pub(crate) async fn attend(pool: &PgPool, replica: &Replica, ttl: Duration) -> R
         &accounts,
         milliseconds(ttl),
     );
-    within(attended.execute(pool)).await.map(drop)
+    ask(pool, async |connection| attended.execute(connection).await).await.map(drop)
 }
 
 pub(crate) async fn depart(pool: &PgPool, replica: &str) -> Result<(), StoreError> {
     let departed = sqlx::query!("DELETE FROM replicas WHERE id = $1", replica);
-    within(departed.execute(pool)).await.map(drop)
+    ask(pool, async |connection| departed.execute(connection).await).await.map(drop)
 }
 
 pub(crate) async fn replicas(pool: &PgPool) -> Result<Vec<Replica>, StoreError> {
     let rows =
         sqlx::query!("SELECT id, accounts FROM replicas WHERE expires_at > clock_timestamp() ORDER BY id");
-    let rows = within(rows.fetch_all(pool)).await?;
+    let rows = ask(pool, async |connection| rows.fetch_all(connection).await).await?;
     let replica = |accounts: Vec<String>| accounts.into_iter().collect::<BTreeSet<String>>();
     Ok(rows.into_iter().map(|row| Replica { id: row.id, accounts: replica(row.accounts) }).collect())
 }

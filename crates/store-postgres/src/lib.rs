@@ -10,13 +10,14 @@ mod error;
 mod events;
 mod keys;
 mod leases;
+mod pool;
 mod schema;
 mod shifts;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod watch;
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
@@ -24,28 +25,13 @@ use crossfade_ports::store::{
     Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
     Tenure,
 };
-use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
-use crate::error::StoreErrorExt;
 pub use crate::watch::watch;
-
-/// The engine works on one account at a time and the API on a few requests; a server allows a hundred by default.
-const CONNECTIONS: u32 = 10;
-
-/// What a healthy server takes milliseconds for is not worth waiting for longer: the engine tries again anyway.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long the server works on a statement, such as while another session holds the row.
-const STATEMENT_TIMEOUT: &str = "5s";
-
-/// For everything together, also when the network swallows the answer.
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// A connection that was idle for longer is tried before it is used; a busy one costs no extra round trip.
-const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+use crate::{
+    error::StoreErrorExt,
+    pool::{ask, within},
+};
 
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
@@ -56,8 +42,8 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Connects to `postgres://user:password@host:port/database`. Nothing is migrated yet.
     pub async fn connect(url: &str) -> Result<PostgresStore, StoreError> {
-        let options = options(url)?;
-        let pool = within(pool().connect_with(options.clone())).await?;
+        let options = pool::options(url)?;
+        let pool = pool::connect(&options).await?;
         Ok(PostgresStore { options, pool })
     }
 
@@ -75,8 +61,9 @@ impl PostgresStore {
         schema::pending(&self.pool).await
     }
 
+    /// Waits for what is under way, but not for long: what is open then ends with the process.
     pub async fn close(&self) {
-        self.pool.close().await;
+        pool::close(&self.pool).await;
     }
 }
 
@@ -84,7 +71,9 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn installation(&self) -> Result<String, StoreError> {
         let id = sqlx::query_scalar!("SELECT id FROM installation");
-        within(id.fetch_optional(&self.pool)).await?.ok_or_else(no_installation)
+        ask(&self.pool, async |connection| id.fetch_optional(connection).await)
+            .await?
+            .ok_or_else(no_installation)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -185,46 +174,6 @@ impl Store for PostgresStore {
     async fn replicas(&self) -> Result<Vec<Replica>, StoreError> {
         leases::replicas(&self.pool).await
     }
-}
-
-/// Gives up on an answer that does not come. The statement may have been done or not.
-pub(crate) async fn within<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(DEADLINE, answer).await {
-        Ok(answered) => answered.store_error(),
-        Err(_) => {
-            let what = format!("no answer within {} s", DEADLINE.as_secs());
-            Err(StoreError::Unavailable { what, source: None })
-        }
-    }
-}
-
-pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
-    let options = PgConnectOptions::from_str(url).store_error()?;
-    // A start-up parameter that some poolers refuse, for numbers that are not used here.
-    Ok(options.application_name("crossfade").extra_float_digits(None))
-}
-
-fn pool() -> PgPoolOptions {
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, metadata| {
-            Box::pin(async move {
-                if metadata.idle_for > TRUSTED_IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        // Not a start-up parameter: poolers refuse those they do not know.
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                let set =
-                    sqlx::query("SELECT set_config('statement_timeout', $1, false)").bind(STATEMENT_TIMEOUT);
-                set.execute(connection).await.map(drop)
-            })
-        })
 }
 
 fn no_installation() -> StoreError {

@@ -8,7 +8,7 @@ use sqlx::{
     migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator},
 };
 
-use crate::{error::store_error, within};
+use crate::{error::store_error, pool::ask};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
@@ -49,8 +49,7 @@ pub(crate) async fn check(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 async fn applied(pool: &PgPool) -> Result<Vec<AppliedMigration>, StoreError> {
-    let mut connection = within(pool.acquire()).await?;
-    match connection.list_applied_migrations(TABLE).await {
+    match ask(pool, async |connection| Ok(connection.list_applied_migrations(TABLE).await)).await? {
         Ok(applied) => Ok(applied),
         // There is no such table before the first migration.
         Err(MigrateError::Execute(sqlx::Error::Database(error)))

@@ -8,13 +8,13 @@ use crossfade_ports::store::{
     Active, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     events::{self, EventArguments},
     keys::{self, KeyArguments},
     leases::{self, LeaseArguments},
-    within,
+    pool::ask,
 };
 
 pub(crate) async fn create(
@@ -78,7 +78,7 @@ pub(crate) async fn create(
         row.account,
         row.head,
     );
-    match unless_taken(created.execute(pool)).await? {
+    match unless_taken(pool, async |connection| created.execute(connection).await).await? {
         Some(_) => Ok(()),
         None => Err(why_not_created(pool, shift, key, &groups).await?),
     }
@@ -152,7 +152,7 @@ pub(crate) async fn commit(
         row.head,
         before.hash.0,
     );
-    match unless_taken(committed.execute(pool)).await? {
+    match unless_taken(pool, async |connection| committed.execute(connection).await).await? {
         Some(done) if done.rows_affected() > 0 => Ok(()),
         Some(_) | None => Err(why_not_committed(pool, shift, before.version, key, lease).await?),
     }
@@ -170,7 +170,7 @@ pub(crate) async fn put_reports(pool: &PgPool, reports: &[(String, Report)]) -> 
         &names,
         &texts,
     );
-    within(put.execute(pool)).await.map(drop)
+    ask(pool, async |connection| put.execute(connection).await).await.map(drop)
 }
 
 pub(crate) async fn load(pool: &PgPool, name: &str) -> Result<Option<Stored>, StoreError> {
@@ -179,7 +179,7 @@ pub(crate) async fn load(pool: &PgPool, name: &str) -> Result<Option<Stored>, St
         "SELECT name, version, head, snapshot, report FROM shifts WHERE name = $1",
         name,
     );
-    match within(found.fetch_optional(pool)).await? {
+    match ask(pool, async |connection| found.fetch_optional(connection).await).await? {
         Some(row) => stored(pool, row).await.map(Some),
         None => Ok(None),
     }
@@ -203,7 +203,7 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, 
         filter.after.as_deref(),
         i64::from(filter.limit),
     );
-    let rows = within(rows.fetch_all(pool)).await?;
+    let rows = ask(pool, async |connection| rows.fetch_all(connection).await).await?;
     let mut found = Vec::with_capacity(rows.len());
     for row in rows {
         found.push(stored(pool, row).await?);
@@ -216,12 +216,16 @@ pub(crate) async fn active(pool: &PgPool) -> Result<Vec<Active>, StoreError> {
         ActiveRow,
         "SELECT name, account, version, head FROM shifts WHERE active ORDER BY name"
     );
-    within(rows.fetch_all(pool)).await?.into_iter().map(ActiveRow::active).collect()
+    ask(pool, async |connection| rows.fetch_all(connection).await)
+        .await?
+        .into_iter()
+        .map(ActiveRow::active)
+        .collect()
 }
 
 pub(crate) async fn exists(pool: &PgPool, name: &str) -> Result<bool, StoreError> {
     let found = sqlx::query_scalar!("SELECT version FROM shifts WHERE name = $1", name);
-    Ok(within(found.fetch_optional(pool)).await?.is_some())
+    Ok(ask(pool, async |connection| found.fetch_optional(connection).await).await?.is_some())
 }
 
 /// Record groups as the arguments of a statement: one array per column.
@@ -246,16 +250,15 @@ impl GroupArguments {
 
 /// `None` when something was there already that may be there only once.
 async fn unless_taken<T>(
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
+    pool: &PgPool,
+    question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<Option<T>, StoreError> {
-    let answer = async {
-        match answer.await {
-            Ok(done) => Ok(Some(done)),
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
-            Err(error) => Err(error),
-        }
+    let question = async |connection: &mut PgConnection| match question(connection).await {
+        Ok(done) => Ok(Some(done)),
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(None),
+        Err(error) => Err(error),
     };
-    within(answer).await
+    ask(pool, question).await
 }
 
 /// Answers with the reason; fails when it cannot be asked for.
@@ -280,7 +283,7 @@ async fn why_not_created(
         &groups.name,
         &groups.record_type,
     );
-    Ok(match within(claim.fetch_optional(pool)).await? {
+    Ok(match ask(pool, async |connection| claim.fetch_optional(connection).await).await? {
         Some(claim) => StoreError::Claimed {
             group: format!("{}/{}/{}", claim.zone, claim.name, claim.record_type),
             owner: claim.shift,

@@ -11,7 +11,10 @@ use sqlx::{
     postgres::{PgListener, PgPoolOptions},
 };
 
-use crate::error::StoreErrorExt;
+use crate::{
+    error::StoreErrorExt,
+    pool::{self, ask},
+};
 
 const CHANNEL: &str = "crossfade";
 
@@ -22,7 +25,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const ANNOUNCE_WITHIN: Duration = Duration::from_millis(500);
 
 pub(crate) async fn announce(pool: &PgPool) {
-    let announced = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(pool);
+    let announced = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL);
+    let announced = ask(pool, async |connection| announced.execute(connection).await);
     // Nobody waits for it: whoever does not hear it polls.
     let _ = tokio::time::timeout(ANNOUNCE_WITHIN, announced).await;
 }
@@ -43,7 +47,7 @@ async fn listen(
     url: &str,
     heard: impl Fn(Result<(), StoreError>),
 ) -> Result<std::convert::Infallible, StoreError> {
-    let options = crate::options(url)?;
+    let options = pool::options(url)?;
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(AGAIN_AFTER)

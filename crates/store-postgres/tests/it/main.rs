@@ -6,6 +6,7 @@ mod differential;
 mod history;
 mod replicas;
 mod server;
+mod silence;
 mod tampering;
 
 mod conformance {
