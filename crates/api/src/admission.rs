@@ -8,12 +8,9 @@ use crossfade_core::{
     preview::{self, Groups, Preview},
     shift::Phase,
 };
-use crossfade_ports::{Account, StoreError, ZonesError, store::Filter};
+use crossfade_ports::{Account, StoreError, ZonesError, store::Claim};
 
 use crate::{App, Code, types::Problem};
-
-/// Rows read at a time when all shifts have to be looked through.
-pub(crate) const ROWS: u32 = 200;
 
 /// A plan that may become a shift.
 pub(crate) struct Admitted {
@@ -69,20 +66,11 @@ async fn resolve(account: &Account, plan: &Plan) -> Result<Groups, Problem> {
 /// The store defends this when the shift is made; looking first gives the answer before Route 53 is asked, and to
 /// those who only want to know.
 async fn unclaimed(app: &App, plan: &Plan, groups: &Groups) -> Result<(), Problem> {
-    let mut filter = Filter { limit: ROWS, ..Filter::default() };
-    loop {
-        let rows = app.store.list(&filter).await.map_err(Problem::of_store)?;
-        for shift in rows.iter().map(|row| &row.shift).filter(|shift| shift.name != plan.name) {
-            let taken = shift.groups.iter().find(|group| groups.contains_key(group));
-            if let Some(group) = taken.filter(|_| shift.holds_records()) {
-                let (group, owner) = (group.to_string(), shift.name.clone());
-                return Err(Problem::of_store(StoreError::Claimed { group, owner }));
-            }
-        }
-        match rows.last() {
-            Some(last) if rows.len() >= ROWS as usize => filter.after = Some(last.shift.name.clone()),
-            Some(_) | None => return Ok(()),
-        }
+    let wanted: BTreeSet<String> = groups.keys().map(GroupKey::to_string).collect();
+    let claims = app.store.claims().await.map_err(Problem::of_store)?;
+    match claims.into_iter().find(|claim| claim.shift != plan.name && wanted.contains(&claim.group)) {
+        Some(Claim { group, shift: owner }) => Err(Problem::of_store(StoreError::Claimed { group, owner })),
+        None => Ok(()),
     }
 }
 

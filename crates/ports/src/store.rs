@@ -132,10 +132,20 @@ pub struct Filter {
     /// `scheduled`, `running`, …
     pub phase: Option<String>,
     pub label: Option<(String, String)>,
+    /// Those with an event since then. Compared as the text in which it is kept, so not to the fraction of a second.
+    pub since: Option<Timestamp>,
     /// Names after this one, in alphabetical order.
     pub after: Option<String>,
     /// At most this many; none when it is 0.
     pub limit: u32,
+}
+
+/// A record group and the shift that holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// In the words of [`crossfade_core::GroupKey`].
+    pub group: String,
+    pub shift: String,
 }
 
 /// A shift that is not over yet.
@@ -195,6 +205,10 @@ pub trait Store: Send + Sync {
 
     /// All shifts that [`Shift::is_active`], in alphabetical order.
     async fn active(&self) -> Result<Vec<Active>, StoreError>;
+
+    /// The record groups that shifts hold ([`Shift::holds_records`]), in the order of the shifts' names. No shift is read
+    /// for it, so it can be answered whatever has become of one.
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError>;
 
     /// Events after a sequence number, oldest first. `NotFound` when there is no such shift.
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError>;

@@ -22,8 +22,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
-    Tenure,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
+    Stored, Tenure,
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
@@ -125,6 +125,10 @@ impl Store for PostgresStore {
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
         shifts::active(&self.pool).await
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError> {
+        shifts::claims(&self.pool).await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

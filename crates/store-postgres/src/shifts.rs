@@ -5,7 +5,7 @@
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
+    Active, Claim, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::{PgConnection, PgPool};
@@ -194,12 +194,14 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, 
         FROM shifts
         WHERE ($1::text IS NULL OR phase = $1)
             AND ($2::text IS NULL OR labels::jsonb ->> $2 = $3)
-            AND name > coalesce($4, '')
-        ORDER BY name LIMIT $5
+            AND ($4::text IS NULL OR updated_at COLLATE "C" >= $4)
+            AND name > coalesce($5, '')
+        ORDER BY name LIMIT $6
         "#,
         filter.phase.as_deref(),
         label,
         value,
+        filter.since.map(|since| since.to_string()),
         filter.after.as_deref(),
         i64::from(filter.limit),
     );
@@ -221,6 +223,20 @@ pub(crate) async fn active(pool: &PgPool) -> Result<Vec<Active>, StoreError> {
         .into_iter()
         .map(ActiveRow::active)
         .collect()
+}
+
+pub(crate) async fn claims(pool: &PgPool) -> Result<Vec<Claim>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT zone, name, type AS record_type, shift FROM claims ORDER BY shift, zone, name, type"
+    );
+    let rows = ask(pool, async |connection| rows.fetch_all(connection).await).await?;
+    let claims = rows.into_iter();
+    Ok(claims
+        .map(|row| Claim {
+            group: format!("{}/{}/{}", row.zone, row.name, row.record_type),
+            shift: row.shift,
+        })
+        .collect())
 }
 
 pub(crate) async fn exists(pool: &PgPool, name: &str) -> Result<bool, StoreError> {

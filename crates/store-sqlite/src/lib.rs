@@ -23,8 +23,8 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
-    Tenure,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
+    Stored, Tenure,
 };
 use sqlx::{
     SqlitePool,
@@ -149,6 +149,10 @@ impl Store for SqliteStore {
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
         shifts::active(&self.readers).await
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError> {
+        shifts::claims(&self.readers).await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

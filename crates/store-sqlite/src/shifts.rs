@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
+    Active, Claim, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -80,6 +80,7 @@ pub(crate) async fn load(readers: &SqlitePool, name: &str) -> Result<Option<Stor
 
 pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
     let (label, value) = filter.label.as_ref().map(|(label, value)| (label, value)).unzip();
+    let since = filter.since.map(|since| since.to_string());
     let rows = sqlx::query_as!(
         SnapshotRow,
         r#"
@@ -89,12 +90,14 @@ pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<St
             AND (?2 IS NULL OR EXISTS (
                 SELECT 1 FROM json_each(labels) AS label WHERE label.key = ?2 AND label.value = ?3
             ))
-            AND name > coalesce(?4, '')
-        ORDER BY name LIMIT ?5
+            AND (?4 IS NULL OR updated_at >= ?4)
+            AND name > coalesce(?5, '')
+        ORDER BY name LIMIT ?6
         "#,
         filter.phase,
         label,
         value,
+        since,
         filter.after,
         filter.limit,
     );
@@ -115,6 +118,22 @@ pub(crate) async fn active(readers: &SqlitePool) -> Result<Vec<Active>, StoreErr
         "#
     );
     rows.fetch_all(readers).await.store_error()?.into_iter().map(ActiveRow::active).collect()
+}
+
+pub(crate) async fn claims(readers: &SqlitePool) -> Result<Vec<Claim>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        SELECT zone AS "zone!", name AS "name!", type AS "record_type!", shift AS "shift!"
+        FROM claims ORDER BY shift, zone, name, type
+        "#
+    );
+    let claims = rows.fetch_all(readers).await.store_error()?.into_iter();
+    Ok(claims
+        .map(|row| Claim {
+            group: format!("{}/{}/{}", row.zone, row.name, row.record_type),
+            shift: row.shift,
+        })
+        .collect())
 }
 
 pub(crate) async fn exists(executor: impl sqlx::SqliteExecutor<'_>, name: &str) -> Result<bool, StoreError> {

@@ -1,6 +1,9 @@
 //! Pause and revert for all shifts, or for those that labels select.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json,
@@ -9,13 +12,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use crossfade_core::{report::headline, shift::Command};
-use crossfade_ports::store::{Filter, IdempotencyKey, Stored};
+use crossfade_ports::{StoreError, store::IdempotencyKey};
 use futures::{StreamExt, stream};
 
-use super::verbs::{Asked, Taken, carry_out};
+use super::verbs::{Asked, Taken, carry_out, refusal};
 use crate::{
     App, Code,
-    admission::ROWS,
     request::{Change, clean_reason},
     types::{Fleet, FleetItem, FleetVerb, Outcome, Problem},
 };
@@ -52,18 +54,18 @@ async fn answer(
         return Err(Problem::new(Code::MalformedBody, "Only `pause` can freeze; nothing was done."));
     }
     let reason = clean_reason(body.reason)?;
-    let selected = select(app, &body.selector).await.map_err(|error| {
+    let holders = holders(app).await.map_err(|error| {
         let problem = Problem::of_store(error);
         if command == Command::Revert { problem.with_way_around(None) } else { problem }
     })?;
-    let items: Vec<FleetItem> = stream::iter(selected)
-        .map(|stored| {
-            let name = stored.shift.name.clone();
+    let items: Vec<FleetItem> = stream::iter(holders)
+        .map(|name| {
             let key = change.key.as_ref().map(|key| for_shift(key, &name));
             let (actor, reason) = (change.actor.clone(), reason.clone());
-            one(app, name, stored, Asked { command, actor, reason, if_match: None, key })
+            one(app, name, &body.selector, Asked { command, actor, reason, if_match: None, key })
         })
         .buffered(CONCURRENT)
+        .filter_map(std::future::ready)
         .collect()
         .await;
     let failed = items.iter().any(|item| item.outcome == Outcome::Failed);
@@ -71,31 +73,31 @@ async fn answer(
     Ok((status, Json(Fleet { items })).into_response())
 }
 
-/// Shifts that have the labels, unless they have given their records up and there is nothing left to stop.
-async fn select(
-    app: &App,
-    selector: &BTreeMap<String, String>,
-) -> Result<Vec<Stored>, crossfade_ports::StoreError> {
-    let label = selector.first_key_value().map(|(key, value)| (key.clone(), value.clone()));
-    let mut filter = Filter { label, limit: ROWS, ..Filter::default() };
-    let mut selected = Vec::new();
-    loop {
-        let rows = app.store.list(&filter).await?;
-        let complete = rows.len() < ROWS as usize;
-        filter.after = rows.last().map(|row| row.shift.name.clone());
-        selected.extend(rows.into_iter().filter(|row| {
-            let labels = &row.shift.plan.labels;
-            row.shift.holds_records() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        }));
-        if complete {
-            return Ok(selected);
-        }
-    }
+/// Shifts that hold records: others have nothing left to stop, and there are more of them every day.
+async fn holders(app: &App) -> Result<BTreeSet<String>, StoreError> {
+    Ok(app.store.claims().await?.into_iter().map(|claim| claim.shift).collect())
 }
 
-async fn one(app: &App, name: String, stored: Stored, asked: Asked) -> FleetItem {
-    let before = headline(&stored.shift, stored.report.as_ref(), app.clock.now());
-    match carry_out(app, &name, Some(stored), &asked).await {
+/// `None` for a shift without these labels. One that cannot be read may have them: whoever stops the fleet has to hear
+/// of it, and it stops nobody from stopping the others.
+async fn one(
+    app: &App,
+    name: String,
+    selector: &BTreeMap<String, String>,
+    asked: Asked,
+) -> Option<FleetItem> {
+    let (before, taken) = match app.store.load(&name).await {
+        Ok(stored) => {
+            let stored = stored.filter(|stored| {
+                let labels = &stored.shift.plan.labels;
+                selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+            })?;
+            let before = headline(&stored.shift, stored.report.as_ref(), app.clock.now());
+            (Some(before), carry_out(app, &name, Some(stored), &asked).await)
+        }
+        Err(error) => (None, Err(refusal(error, &asked, None))),
+    };
+    Some(match taken {
         Ok(Taken { events, stored }) => FleetItem {
             name,
             outcome: Outcome::Done,
@@ -107,10 +109,10 @@ async fn one(app: &App, name: String, stored: Stored, asked: Asked) -> FleetItem
             name,
             outcome: if problem.code == Code::NotNow { Outcome::Skipped } else { Outcome::Failed },
             events: Vec::new(),
-            headline: Some(before),
+            headline: before,
             problem: Some(problem),
         },
-    }
+    })
 }
 
 /// One request makes many commits, each remembered by itself: a repeat does what the first could not, and no more.

@@ -61,7 +61,7 @@ pub(super) async fn list(
     let label = query.label.as_deref().map(label).transpose()?;
     let phase = query.phase.map(phase).transpose()?;
     // One more than is shown tells whether there is a next page.
-    let filter = Filter { phase, label, after: query.cursor, limit: limit + 1 };
+    let filter = Filter { phase, label, since: None, after: query.cursor, limit: limit + 1 };
     let mut rows = app.store.list(&filter).await.map_err(Problem::of_store)?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);

@@ -162,7 +162,7 @@ async fn answer(app: &App, name: &str, command: Command, change: Change) -> Resu
 }
 
 /// A revert that cannot be recorded can still be made.
-fn refusal(error: StoreError, asked: &Asked, shift: Option<&shift::Shift>) -> Problem {
+pub(super) fn refusal(error: StoreError, asked: &Asked, shift: Option<&shift::Shift>) -> Problem {
     let problem = Problem::of_store(error);
     if asked.command == Command::Revert { problem.with_way_around(shift) } else { problem }
 }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use crossfade_api::types::Fleet;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, plan};
 
 async fn fleet() -> World {
     let world = World::new();
@@ -58,8 +58,25 @@ async fn what_should_have_been_done_and_was_not_shows_in_the_status() {
         (StatusCode::MULTI_STATUS, vec![("www".into(), "failed".into())])
     );
     assert_eq!(answer.json()["items"][0]["problem"]["code"], "store_unavailable");
-    world.store.take_down(&["list"]);
+    world.store.take_down(&["claims"]);
     assert_eq!(world.post("/api/v1/revert", r#"{"selector": {}}"#).await.code(), "store_unavailable");
+}
+
+#[tokio::test]
+async fn a_shift_that_cannot_be_read_stops_nobody_from_stopping_the_others() {
+    let world = fleet().await;
+    // One that is over for good, and one that may have whatever labels.
+    world.store.spoil(&["api", "shop"]);
+    let answer = world.post("/api/v1/revert", r#"{"selector": {"product": "www"}}"#).await;
+    assert_eq!(
+        (answer.status, outcomes(&answer)),
+        (StatusCode::MULTI_STATUS, vec![("shop".into(), "failed".into()), ("www".into(), "done".into())])
+    );
+    let failed = &answer.json()["items"][0];
+    assert_eq!((&failed["problem"]["code"], &failed["headline"]), (&json!("internal"), &json!(null)));
+    // Nor from using records that nobody holds any more.
+    let next = plan("api").replacen("name: api", "name: next", 1);
+    assert_eq!(world.post_plan("/api/v1/shifts", &next).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::{
     Store, StoreError,
     fake::store::MemoryStore,
-    store::{Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
 };
 
 /// Over a store in memory: what a test wants to go wrong, and which calls were made.
@@ -27,6 +27,7 @@ struct Faults {
     refusing: BTreeSet<&'static str>,
     silent: BTreeSet<&'static str>,
     panicking: BTreeSet<&'static str>,
+    unreadable: BTreeSet<&'static str>,
     conflicts: u32,
     calls: Vec<&'static str>,
 }
@@ -57,6 +58,11 @@ impl Unsteady {
         self.faults.lock().unwrap().panicking.extend(calls);
     }
 
+    /// The rows of these shifts make no sense.
+    pub(crate) fn spoil(&self, names: &[&'static str]) {
+        self.faults.lock().unwrap().unreadable.extend(names);
+    }
+
     /// The next commits find that somebody else was faster.
     pub(crate) fn conflict(&self, times: u32) {
         self.faults.lock().unwrap().conflicts = times;
@@ -70,6 +76,18 @@ impl Unsteady {
     /// The calls since the last look.
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.faults.lock().unwrap().calls)
+    }
+
+    fn readable<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Result<(), StoreError> {
+        let unreadable = &self.faults.lock().unwrap().unreadable;
+        match names.find(|name| unreadable.contains(name)) {
+            Some(name) => Err(StoreError::Inconsistent {
+                table: "shifts",
+                row: name.to_owned(),
+                why: "it is not JSON".to_owned(),
+            }),
+            None => Ok(()),
+        }
     }
 
     async fn called(&self, call: &'static str) -> Result<(), StoreError> {
@@ -144,16 +162,24 @@ impl Store for Unsteady {
 
     async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
         self.called("load").await?;
+        self.readable([name].into_iter())?;
         self.inner.load(name).await
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
         self.called("list").await?;
-        self.inner.list(filter).await
+        let found = self.inner.list(filter).await?;
+        self.readable(found.iter().map(|stored| stored.shift.name.as_str()))?;
+        Ok(found)
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
         self.inner.active().await
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError> {
+        self.called("claims").await?;
+        self.inner.claims().await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

@@ -124,7 +124,9 @@ async fn look(
     let mut found = Vec::new();
     if all {
         for phase in ["completed", "reverted"] {
-            found.extend(listed(context, phase).await?.into_iter().filter(|stored| is_ours(&stored.shift)));
+            found.extend(
+                listed(context, phase, now).await?.into_iter().filter(|stored| is_ours(&stored.shift)),
+            );
         }
     } else {
         for name in names {
@@ -161,9 +163,12 @@ fn is_followed(shift: &Shift, now: Timestamp) -> bool {
     now.duration_since(ended) < FOLLOWED && gate::losing(shift).is_some()
 }
 
-async fn listed(context: &Context, phase: &str) -> Result<Vec<Stored>, StoreError> {
+/// Shifts in this phase that something has happened to since they could have been followed. Nothing is ever deleted, so
+/// all the others become more and more.
+async fn listed(context: &Context, phase: &str, now: Timestamp) -> Result<Vec<Stored>, StoreError> {
     let mut all = Vec::new();
-    let mut filter = Filter { phase: Some(phase.to_owned()), limit: PAGE, ..Filter::default() };
+    let since = now.checked_sub(FOLLOWED).ok();
+    let mut filter = Filter { phase: Some(phase.to_owned()), since, limit: PAGE, ..Filter::default() };
     loop {
         let page = context.store.list(&filter).await?;
         let full = page.len() as u32 == PAGE;

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -22,7 +22,7 @@ use crossfade_ports::{
     Metrics, Poke, Store, StoreError, SubmitError, Vitals, Zone, Zones, ZonesError,
     fake::{store::MemoryStore, zones::MemoryZones},
     metrics::{Dimensions, Series},
-    store::{Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
     zones::ChangeStatus,
 };
 use jiff::Timestamp;
@@ -54,6 +54,8 @@ pub(crate) struct Reach {
     reports: Mutex<BTreeMap<String, Report>>,
     /// Commits that were done, and when.
     commits: Mutex<Vec<Instant>>,
+    /// How many shifts it got to read in lists.
+    listed: AtomicUsize,
 }
 
 /// What one replica reaches of Route 53.
@@ -82,6 +84,7 @@ impl Reach {
             refuses_reports: AtomicBool::new(false),
             reports: Mutex::default(),
             commits: Mutex::default(),
+            listed: AtomicUsize::new(0),
         }
     }
 
@@ -117,6 +120,10 @@ impl Reach {
 
     pub(crate) fn commits(&self) -> Vec<Instant> {
         self.commits.lock().unwrap().clone()
+    }
+
+    pub(crate) fn listed(&self) -> usize {
+        self.listed.load(Ordering::SeqCst)
     }
 
     async fn store(&self) -> Result<&MemoryStore, StoreError> {
@@ -271,7 +278,9 @@ impl Store for Reach {
     }
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
-        self.store().await?.list(filter).await
+        let found = self.store().await?.list(filter).await?;
+        self.listed.fetch_add(found.len(), Ordering::SeqCst);
+        Ok(found)
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
@@ -280,6 +289,10 @@ impl Store for Reach {
             self.cut(true);
         }
         active
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError> {
+        self.store().await?.claims().await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

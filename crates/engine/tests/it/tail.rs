@@ -77,4 +77,6 @@ async fn an_ended_shift_is_followed_for_a_week_and_can_go_on() {
     world.run().await;
     world.pass(20).await;
     assert_eq!(report(&world).await.tail.unwrap(), last);
+    // Nor is it read any more: a store keeps all that ever ended.
+    assert_eq!(world.replica("a").reach.listed(), 0);
 }

@@ -49,6 +49,7 @@ macro_rules! store_suite {
             of_racing_requests_with_one_key_one_wins
             lists_are_in_order_and_paged
             lists_are_filtered
+            claims_are_known
             active_shifts_are_known
             reports_are_kept_beside
             events_are_read_in_parts

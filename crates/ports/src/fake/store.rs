@@ -13,8 +13,8 @@ use crossfade_core::{GroupKey, event::Event, report::Report, shift::Shift};
 
 use self::lease::Desk;
 use crate::store::{
-    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
-    Tenure, refuse_unfounded,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
+    Stored, Tenure, refuse_unfounded,
     row::{KeyRow, number, written},
 };
 
@@ -73,11 +73,6 @@ impl MemoryStore {
         let mut tables = self.lock();
         let (unavailable, lost_answers) = (tables.unavailable, tables.lost_answers);
         *tables = Tables { unavailable, lost_answers, ..backup.0.clone() };
-    }
-
-    /// Who the record groups belong to.
-    pub fn claims(&self) -> BTreeMap<GroupKey, String> {
-        self.lock().claims.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -170,9 +165,8 @@ impl Store for MemoryStore {
 
     async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
         let tables = self.reach()?;
-        let all = tables.shifts.values().map(|kept| &kept.stored);
-        let shown = all.filter(|stored| shows(filter, &stored.shift)).take(filter.limit as usize);
-        Ok(shown.cloned().collect())
+        let shown = tables.shifts.values().filter(|kept| shows(filter, kept)).take(filter.limit as usize);
+        Ok(shown.map(|kept| kept.stored.clone()).collect())
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
@@ -184,6 +178,15 @@ impl Store for MemoryStore {
             head: Head::of(shift),
         };
         Ok(shifts.filter(|shift| shift.is_active()).map(active).collect())
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError> {
+        let tables = self.reach()?;
+        let mut claims: Vec<(&GroupKey, &String)> = tables.claims.iter().collect();
+        claims.sort_by_key(|(group, shift)| (*shift, &group.zone.0, &group.name, group.record_type.as_str()));
+        let claim =
+            |(group, shift): (&GroupKey, &String)| Claim { group: group.to_string(), shift: shift.clone() };
+        Ok(claims.into_iter().map(claim).collect())
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
@@ -285,9 +288,11 @@ fn refuse_gaps(version: u64, events: &[Event]) -> Result<(), StoreError> {
     }
 }
 
-fn shows(filter: &Filter, shift: &Shift) -> bool {
+fn shows(filter: &Filter, Kept { stored: Stored { shift, .. }, events }: &Kept) -> bool {
+    let newest = events.last().map_or(shift.created_at, |event| event.at).to_string();
     filter.phase.as_deref().is_none_or(|phase| phase == shift.phase.as_str())
         && filter.label.as_ref().is_none_or(|(label, value)| shift.plan.labels.get(label) == Some(value))
+        && filter.since.is_none_or(|since| newest >= since.to_string())
         && filter.after.as_ref().is_none_or(|after| shift.name > *after)
 }
 

@@ -37,7 +37,7 @@ async fn a_lost_answer_is_a_write_that_was_done() {
     let lost = store.create(&born, &events, None).await;
     assert!(matches!(lost, Err(StoreError::Unavailable { .. })));
     assert_eq!(store.load("www").await.unwrap().unwrap().shift, born);
-    assert_eq!(store.claims().len(), 1);
+    assert_eq!(store.claims().await.unwrap().len(), 1);
     let (started, events) = commanded(&born, Command::Start, 1);
     store.commit(&Head::of(&born), &started, &events, None, None).await.unwrap();
 }

@@ -10,9 +10,9 @@ use crossfade_core::{
 
 use super::{
     all, committed, created, history, listed, loaded, moved,
-    sample::{actor, commanded, happened, instant, key, labelled, of, plan, shift},
+    sample::{actor, commanded, group, happened, instant, key, labelled, of, plan, shift},
 };
-use crate::store::{Active, Chain, Filter, Head, IdempotencyKey, Store, StoreError, Stored};
+use crate::store::{Active, Chain, Claim, Filter, Head, IdempotencyKey, Store, StoreError, Stored};
 
 pub async fn an_installation_has_one_name(store: &dyn Store) {
     store.ping().await.unwrap();
@@ -72,6 +72,28 @@ pub async fn lists_are_filtered(store: &dyn Store) {
     assert!(listed(store, &filter(None, Some(("env", "pro")))).await.is_empty());
     assert!(listed(store, &filter(None, Some(("absent", "prod")))).await.is_empty());
     assert!(listed(store, &filter(Some("reverted"), None)).await.is_empty());
+    // Two has been started a second after all were made.
+    let since =
+        |phase: Option<&str>, seconds| Filter { since: Some(instant(seconds)), ..filter(phase, None) };
+    assert_eq!(listed(store, &since(None, 0)).await, ["one", "three", "two"]);
+    assert_eq!(listed(store, &since(None, 1)).await, ["two"]);
+    assert!(listed(store, &since(Some("scheduled"), 1)).await.is_empty());
+    assert!(listed(store, &since(None, 2)).await.is_empty());
+}
+
+pub async fn claims_are_known(store: &dyn Store) {
+    assert_eq!(store.claims().await.unwrap(), []);
+    created(store, of(plan("two", "", &[]), &["b", "a"])).await;
+    let (one, _) = created(store, shift("one")).await;
+    created(store, shift("a-b")).await;
+    let claim = |name: &str, shift: &str| Claim { group: group(name).to_string(), shift: shift.to_owned() };
+    let (others, last) = ([claim("a-b", "a-b")], [claim("a", "two"), claim("b", "two")]);
+    assert_eq!(
+        store.claims().await.unwrap(),
+        [others.to_vec(), vec![claim("one", "one")], last.to_vec()].concat()
+    );
+    committed(store, &one, commanded(&one, Command::Cancel, 1)).await;
+    assert_eq!(store.claims().await.unwrap(), [others.to_vec(), last.to_vec()].concat());
 }
 
 pub async fn active_shifts_are_known(store: &dyn Store) {

@@ -41,9 +41,12 @@ pub(super) enum Operation {
     List {
         phase: Option<&'static str>,
         label: Option<(&'static str, &'static str)>,
+        /// Hours ago.
+        since: Option<i64>,
         after: Option<usize>,
         limit: u32,
     },
+    Claims,
     Active,
     Events {
         name: usize,
@@ -115,6 +118,7 @@ pub(super) enum Change {
 pub(super) fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let name = 0..NAMES.len();
     let label = option::of(select(LABELS.concat()));
+    let since = option::weighted(0.3, prop_oneof![Just(0), select(HOURS.to_vec())]);
     let lasts = prop::bool::weighted(0.7);
     let operation = prop_oneof![
         4 => (name.clone(), vec(0..GROUPS.len(), 0..3), 0..LABELS.len(), key())
@@ -125,8 +129,9 @@ pub(super) fn operations() -> impl Strategy<Value = Vec<Operation>> {
         1 => (vec(name.clone(), 0..3), 0..100_u32)
             .prop_map(|(names, percent)| Operation::PutReports { names, percent }),
         2 => name.clone().prop_map(|name| Operation::Load { name }),
-        2 => (option::of(select(PHASES.to_vec())), label, option::of(name.clone()), limit())
-            .prop_map(|(phase, label, after, limit)| Operation::List { phase, label, after, limit }),
+        2 => (option::of(select(PHASES.to_vec())), label, since, option::of(name.clone()), limit())
+            .prop_map(|(phase, label, since, after, limit)| Operation::List { phase, label, since, after, limit }),
+        1 => Just(Operation::Claims),
         1 => Just(Operation::Active),
         2 => (name, prop_oneof![4 => 0..6_u64, 1 => Just(u64::MAX)], limit())
             .prop_map(|(name, after, limit)| Operation::Events { name, after, limit }),

@@ -37,6 +37,7 @@ pub(super) enum Request {
     PutReports(Vec<(String, Report)>),
     Load(&'static str),
     List(Filter),
+    Claims,
     Active,
     Events(&'static str, u64, u32),
     Acquire(&'static str, &'static str, Duration, u64),
@@ -80,12 +81,14 @@ impl Session {
                 Request::PutReports(names.iter().map(report).collect())
             }
             Operation::Load { name } => Request::Load(NAMES[*name]),
-            Operation::List { phase, label, after, limit } => Request::List(Filter {
+            Operation::List { phase, label, since, after, limit } => Request::List(Filter {
                 phase: phase.map(str::to_owned),
                 label: label.map(|(label, value)| (label.to_owned(), value.to_owned())),
+                since: since.map(|hours| instant(self.seconds - hours * 60 * 60)),
                 after: after.map(|name| NAMES[name].to_owned()),
                 limit: *limit,
             }),
+            Operation::Claims => Request::Claims,
             Operation::Active => Request::Active,
             Operation::Events { name, after, limit } => Request::Events(NAMES[*name], *after, *limit),
             Operation::Acquire { account, replica, lasts, at_least } => {
@@ -169,6 +172,7 @@ impl Request {
             Request::PutReports(reports) => store.put_reports(reports).await.map(told),
             Request::Load(name) => store.load(name).await.map(told),
             Request::List(filter) => store.list(filter).await.map(told),
+            Request::Claims => store.claims().await.map(told),
             Request::Active => store.active().await.map(told),
             Request::Events(name, after, limit) => store.events(name, *after, *limit).await.map(told),
             Request::Acquire(account, replica, ttl, at_least) => {

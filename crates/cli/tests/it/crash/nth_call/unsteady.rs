@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Chain, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError, Stored,
-    Tenure,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
+    Stored, Tenure,
 };
 
 /// What is lost of the call.
@@ -163,6 +163,10 @@ impl Store for Unsteady {
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {
         self.reads("active", self.inner.active()).await
+    }
+
+    async fn claims(&self) -> Result<Vec<Claim>, StoreError> {
+        self.reads("claims", self.inner.claims()).await
     }
 
     async fn events(&self, name: &str, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
