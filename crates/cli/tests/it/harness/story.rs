@@ -27,11 +27,14 @@ struct Intended {
 /// Every batch that was applied is one that the history intended, with these weights and no others, once in each zone
 /// and in order; each zone shows the last of them; and the history is whole. `shares` are those of the applied batches.
 pub(crate) async fn assert_told(world: &World, daemon: &Process, shift: &str, shares: &[f64]) {
-    assert_story(world, &daemon.history(shift).await, shares);
+    let history = daemon.history(shift).await;
+    let stays = |event: &Event| matches!(event.what, Happened::Intended { purpose: Purpose::Stay, .. });
+    assert!(!history.iter().any(stays), "a step was dropped: {}", summary(&history));
+    assert_story(world, &history, shares);
     daemon.done(&["history", "verify", shift]).await;
 }
 
-/// The same but for the wholeness of the history.
+/// The same but for the wholeness of the history, and a step may have been dropped and taken again.
 pub(crate) fn assert_story(world: &World, history: &[Event], shares: &[f64]) {
     let told = format!("{}\n{:#?}", summary(history), world.playground.world().journal());
     for zone in world.zones() {

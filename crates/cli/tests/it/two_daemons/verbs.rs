@@ -21,6 +21,7 @@ async fn a_command_to_another_replica_reaches_the_owner_by_a_notification() {
     other.done(&["revert", "www"]).await;
     other.await_phase("www", "reverted").await;
     assert!(world.is_taken_back());
+    assert_told(&world, &other, "www", &[25.0, 50.0, 25.0, 0.0]).await;
     one.leads().await;
 }
 
