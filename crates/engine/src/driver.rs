@@ -83,6 +83,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         reports: BTreeMap::new(),
         ended: Ended::default(),
         scan_at: now,
+        arrived_before: None,
         readings,
         probes_at: now,
         probed_at: now,
@@ -133,6 +134,8 @@ struct Driver {
     /// Shifts that are over, and whose tails are still looked at.
     ended: Ended,
     scan_at: Instant,
+    /// The shift at which the store failed to answer when it was last asked for those that are new here.
+    arrived_before: Option<String>,
     /// Of each account's metrics: one that does not answer keeps no others waiting.
     readings: BTreeMap<String, Reading>,
     probes_at: Instant,
@@ -232,7 +235,10 @@ impl Driver {
         for (name, place) in &mut self.places {
             place.compare(heads.get(name.as_str()).copied());
         }
-        for Active { name, account, .. } in &active {
+        // What was not to be had the last time comes last.
+        let failed = |active: &Active| Some(&active.name) == self.arrived_before.as_ref();
+        let behind = active.iter().position(failed).map_or(0, |at| at + 1);
+        for Active { name, account, .. } in active[behind..].iter().chain(&active[..behind]) {
             if !self.places.contains_key(name)
                 && let Some(holding) = held.get(account)
                 && let Err(error) = self.arrived(name, holding).await
@@ -241,6 +247,7 @@ impl Driver {
                 // Each of the others would wait for it as long, and all that is here with them. A row that makes no
                 // sense is one shift's affair.
                 if error.is_retryable() {
+                    self.arrived_before = Some(name.clone());
                     break;
                 }
             }

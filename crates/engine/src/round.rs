@@ -170,7 +170,7 @@ impl Context {
         match self.store.commit(&slot.stored(), &shift, &all, None, Some(&slot.holding.lease)).await {
             Ok(()) => {
                 self.store_answered();
-                self.committed(&shift.name, &events);
+                self.committed(&shift.name, &all);
                 slot.seen.wrote_down(&events);
                 slot.unsaved.clear();
                 slot.stored.send_replace(Head::of(&shift));
@@ -236,7 +236,7 @@ impl Context {
                 self.store_answered();
                 tracing::info!(shift.name = slot.shift.name, "what was done without the store is recorded");
                 slot.stored.send_replace(Head::of(&slot.shift));
-                slot.unsaved.clear();
+                self.committed(&slot.shift.name, &std::mem::take(&mut slot.unsaved));
             }
             Err(StoreError::Conflict { .. } | StoreError::NotFound(_)) => {
                 // Somebody changed the shift meanwhile. Their state stands; the fence tells it what was done.

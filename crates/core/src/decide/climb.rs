@@ -75,7 +75,7 @@ impl Look<'_> {
     /// A revert that overwrites compares nothing. When it arrives once more it brings its fence back, and with it whatever
     /// was made on that fence: a step that is tried again is not made on it before then.
     pub(super) fn overwrite_arrives_by(&self) -> Option<Timestamp> {
-        self.shift.overwritten_at.filter(|_| self.shift.moved_at.is_none()).map(|at| at + ARRIVES_WITHIN)
+        self.shift.overwritten_at.map(|at| at + ARRIVES_WITHIN)
     }
 
     /// What a person asked for, if it was to take or to overwrite the zone's weights.

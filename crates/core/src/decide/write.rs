@@ -14,7 +14,6 @@ use crate::{
     fence::{self, Fence},
     gate::Verdict,
     shift::{Cause, Hold, Known, Purpose, REFUSALS_BEFORE_OVERWRITE, Write, ZoneStage, ZoneWrite},
-    weights,
 };
 
 use super::{ChangeState, Effect, FRESH, Look, Verge, zone::Stamp};
@@ -133,11 +132,12 @@ impl Look<'_> {
             }
             Stamp::None | Stamp::Ours { .. } | Stamp::Foreign { .. } | Stamp::Mixed => {}
         }
-        if self.is_unknown_elsewhere(write, zone) {
-            return Verge::Rest;
-        }
         if let Some(happened) = self.overtaken(write, zone, &listed) {
-            return Verge::Happen(happened);
+            return if self.is_unknown_elsewhere(write, zone) {
+                Verge::Rest
+            } else {
+                Verge::Happen(happened)
+            };
         }
         if progress.refusals >= REFUSALS_BEFORE_GIVING_UP && write.purpose != Purpose::Revert {
             return Verge::Happen(
@@ -162,7 +162,7 @@ impl Look<'_> {
             write.purpose == Purpose::Revert && (1..=REFUSALS_BEFORE_OVERWRITE).contains(&progress.refusals);
         let attempt = progress.attempted_at.filter(|_| !at_once);
         // A clock that was ahead keeps nobody waiting for its time.
-        let failed_at = trouble.max(attempt).filter(|at| *at <= self.now)?;
+        let failed_at = [trouble, attempt].into_iter().flatten().filter(|at| *at <= self.now).max()?;
         let again = again_after(write, failed_at);
         (self.now < again).then_some(Verge::Until(again, "the write is sent again"))
     }
@@ -336,12 +336,8 @@ impl Look<'_> {
     /// Whether the write would raise a group of the zone. One that is where the write leads gets its fence: what was
     /// overtaken may be on its way there.
     fn is_below(&self, write: &Write, zone: &ZoneId, listed: &[RecordSet]) -> bool {
-        let to = &self.shift.plan.to;
-        write.weights.iter().filter(|(group, _)| group.zone == *zone).any(|(group, aimed)| {
-            // A group without any weight answers with all its members alike, which is no share.
-            let found = weights::share_of(&batch::weights_of(listed, group), to);
-            found.is_some() && found < weights::share_of(aimed, to)
-        })
+        let mut here = write.weights.iter().filter(|(group, _)| group.zone == *zone);
+        here.any(|(group, aimed)| self.shift.would_rise(&batch::weights_of(listed, group), aimed))
     }
 
     fn batch(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    RecordSet, ZoneId,
+    RecordName, RecordSet, ZoneId,
     batch::{GroupWeights, weights_of},
     event::{Happened, Hash},
     fence::{self, Fence},
@@ -164,13 +164,20 @@ impl Look<'_> {
         self.shows(&self.shift.baseline_weights())
     }
 
-    /// Whether some zone has no fence, or that of a write before the newest one: Route 53 has lost that one. Whatever was
-    /// made on what stands there, and is late, would still land.
+    /// Whether some name has no fence, or that of a write before the newest one: Route 53 has lost that one. Whatever was
+    /// made on what stands there, and is late, would still land. Zones with somebody else's are left to a person.
     pub(super) fn lacks_its_fence(&self) -> bool {
-        self.shift.zone_ids().any(|zone| match self.listing(zone).map(|listed| self.stamp(zone, listed)) {
-            Some(Stamp::None) => true,
-            Some(Stamp::Ours { generation }) => generation < self.shift.generation,
-            Some(Stamp::Foreign { .. } | Stamp::Mixed) | None => false,
+        self.shift.zone_ids().any(|zone| {
+            let Some(listed) = self.listing(zone) else { return false };
+            let stands = |name: &RecordName| match fence::find(listed, name) {
+                None => Some(false),
+                Some(set) => {
+                    let ours = Fence::decode(set).filter(|fence| self.is_ours(fence))?;
+                    Some(ours.generation >= self.shift.generation)
+                }
+            };
+            let fences: Option<Vec<bool>> = self.shift.names(zone).iter().map(stands).collect();
+            fences.is_some_and(|stands| stands.contains(&false))
         })
     }
 

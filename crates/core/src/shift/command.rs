@@ -1,5 +1,7 @@
 //! What people may ask of a shift, and when.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     fold::{extend, first_above},
 };
 use crate::{
-    GroupKey, Share,
+    GroupKey, Share, Weight,
     batch::GroupWeights,
     event::{Actor, Draft, Event, Happened},
     plan::Plan,
@@ -414,17 +416,28 @@ impl Shift {
 
     /// These weights, but for groups that are at a lower share: they stay where they are.
     pub(crate) fn no_higher(&self, mut weights: GroupWeights, present: &GroupWeights) -> GroupWeights {
-        let to = &self.plan.to;
         for (group, wanted) in &mut weights {
-            let Some(found) = present.get(group).filter(|found| found.keys().eq(wanted.keys())) else {
+            let Some(found) = present.get(group).filter(|found| self.would_rise(found, wanted)) else {
                 continue;
             };
-            let (share, above) = (crate::weights::share_of(found, to), crate::weights::share_of(wanted, to));
-            if share.is_some() && share < above {
-                wanted.clone_from(found);
+            for (id, weight) in wanted {
+                *weight = found.get(id).copied().unwrap_or(*weight);
             }
         }
         weights
+    }
+
+    /// Whether these weights would give the `to` side more of a group. Members that they do not name keep theirs. A group
+    /// without any weight answers with all its members alike, which is no share.
+    pub(crate) fn would_rise(
+        &self,
+        present: &BTreeMap<String, Weight>,
+        wanted: &BTreeMap<String, Weight>,
+    ) -> bool {
+        let mut after = present.clone();
+        after.extend(wanted.clone());
+        let share = |members| crate::weights::share_of(members, &self.plan.to);
+        share(present).is_some() && share(present) < share(&after)
     }
 
     pub(crate) fn intend_release(&self) -> Happened {

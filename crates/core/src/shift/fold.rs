@@ -349,7 +349,16 @@ impl Shift {
             Purpose::Revert | Purpose::Release => {}
         }
         let from_nothing = self.moved_at.is_none() || self.landed == Share::ZERO;
-        if matches!(write.purpose, Purpose::Step { .. } | Purpose::Adopt) && from_nothing {
+        let moves = match write.purpose {
+            Purpose::Step { .. } => true,
+            Purpose::Adopt => write.share > Share::ZERO,
+            Purpose::StepBack { .. }
+            | Purpose::Revert
+            | Purpose::Reassert
+            | Purpose::Stay
+            | Purpose::Release => false,
+        };
+        if moves && from_nothing {
             // From the intent on, not from the answer: the batch may land and its answer be lost.
             self.moved_at = Some(write.since);
         }

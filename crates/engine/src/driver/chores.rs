@@ -132,7 +132,15 @@ impl Driver {
                 Ok(()) => Chore::ReportsSaved(reports),
                 Err(error) => {
                     context.store_failed(&error);
-                    Chore::ReportsSaved(Vec::new())
+                    let mut saved = Vec::new();
+                    // One that is refused keeps none of the others from being saved.
+                    let each = if error.is_retryable() { &[] } else { &reports[..] };
+                    for report in each {
+                        if context.store.put_reports(std::slice::from_ref(report)).await.is_ok() {
+                            saved.push(report.clone());
+                        }
+                    }
+                    Chore::ReportsSaved(saved)
                 }
             }
         });

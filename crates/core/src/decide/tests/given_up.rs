@@ -275,3 +275,39 @@ fn a_release_removes_nobody_elses_fence() {
     assert_eq!(fences, [&theirs]);
     assert!(!world.shift.is_active());
 }
+
+#[test]
+fn a_revert_that_route_53_has_lost_is_written_again_where_one_of_two_fences_is_gone() {
+    let (mut world, names) = two_names();
+    world.zone.retain(|set| set.name != names[1].fence());
+    world.fates = vec![Fate::Stranded];
+    world.ask(Command::Revert);
+    world.pass(5);
+    assert!(matches!(world.shift.phase, Phase::Reverted { .. }), "{:?}", world.shift.phase);
+    let generations: Vec<_> = world.zone.iter().filter_map(Fence::decode).map(|f| f.generation).collect();
+    assert_eq!(generations, [world.shift.generation; 2]);
+}
+
+#[test]
+fn an_adoption_does_not_cut_the_wait_for_a_revert_that_overwrote_short() {
+    let mut world = World::started();
+    world.pass(5);
+    world.ask(Command::Revert);
+    world.fates = vec![Fate::Refused; 3];
+    world.settle();
+    world.check("reverted", 0.0, &[]);
+    world.ask(Command::Retry);
+    world.edit("cloud", 100);
+    world.pass(1);
+    // The edit is taken back before it was adopted.
+    world.ask(Command::Adopt);
+    world.fates = vec![Fate::Lost];
+    while !world.fates.is_empty() {
+        world.step();
+    }
+    world.edit("cloud", 0);
+    world.pass(MINUTES - 2);
+    assert_eq!(world.steps(), [10.0]);
+    world.pass(3);
+    assert_eq!(world.steps(), [10.0, 10.0]);
+}

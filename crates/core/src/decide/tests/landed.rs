@@ -286,3 +286,15 @@ fn a_step_that_has_landed_in_one_of_two_zones_is_finished_after_a_pause() {
     world.check("running", 50.0, &[Cause::Operator]);
     assert_eq!(world.weights_of("A"), [1, 1, 1, 1]);
 }
+
+#[test]
+fn a_step_back_goes_down_where_a_group_has_a_member_of_somebody_elses() {
+    let mut world = World::two_types();
+    world.pass(15);
+    world.check("running", 50.0, &[]);
+    let canary = RecordSet { record_type: "AAAA".to_owned(), ..member("canary", 20) };
+    world.zone.push(canary);
+    world.ask(Command::StepBack);
+    world.pass(2);
+    assert_eq!((world.weights_of("A"), world.weights_of("AAAA")), (vec![1, 9], vec![20, 1, 9]));
+}

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{Fate, PLAN, World, ada, apply, member};
 use crate::{
     Share, ZoneId,
-    decide::{Effect, Observation, decide},
+    decide::{Effect, Observation, Trouble, decide},
     event::{ChangeId, Happened},
     plan::{Format, parse},
     shift::{Cause, Command, Phase, Purpose, create, revise},
@@ -269,4 +269,21 @@ fn what_was_said_of_a_step_is_not_said_of_another_in_its_place() {
     assert_eq!((world.shift.approved, &world.shift.asked), (None, &None));
     world.pass(30);
     world.check("running", 10.0, &[Cause::Approval]);
+}
+
+#[test]
+fn attempts_keep_their_distance_where_the_clock_of_the_first_was_ahead() {
+    let mut world = World::started();
+    world.pass(10);
+    world.fates = vec![Fate::Lost];
+    world.ask(Command::Revert);
+    while !world.fates.is_empty() {
+        world.step();
+    }
+    taken_over(&mut world);
+    // Route 53 throttles this daemon, which is no answer that the history tells.
+    world.read(ZoneId::new("Z1"));
+    world.seen.trouble = Some(Trouble { at: world.now, sentence: "throttled".to_owned() });
+    let decision = decide(&world.shift, &world.seen, &super::rules(), world.now);
+    assert!(decision.effects.is_empty(), "{:?}", decision.effects);
 }
