@@ -47,8 +47,10 @@ pub(crate) async fn ask<T>(
     question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<T, StoreError> {
     within(async {
-        let mut lent = Lent(pool.acquire().await?);
-        question(&mut lent.0).await
+        let mut lent = Lent { connection: pool.acquire().await?, tried_for: PING_TIMEOUT };
+        let answer = question(&mut lent.connection).await;
+        lent.tried_for = DEADLINE;
+        answer
     })
     .await
 }
@@ -76,13 +78,17 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
 }
 
 /// A connection on its way back to the pool.
-struct Lent(PoolConnection<Postgres>);
+struct Lent {
+    connection: PoolConnection<Postgres>,
+    /// Not for long where the caller has left without an answer. A server that answers late is still a server.
+    tried_for: Duration,
+}
 
 impl Drop for Lent {
     /// The pool tries a connection before it takes it back, and would wait for ever, with one connection less: a caller
     /// may have left because there is no answer. What this drops is closed, and makes room for another.
     fn drop(&mut self) {
-        tokio::spawn(timeout(PING_TIMEOUT, self.0.return_to_pool()));
+        tokio::spawn(timeout(self.tried_for, self.connection.return_to_pool()));
     }
 }
 

@@ -95,7 +95,15 @@ async fn one(
             let before = headline(&stored.shift, stored.report.as_ref(), app.clock.now());
             (Some(before), carry_out(app, &name, Some(stored), &asked).await)
         }
-        Err(error) => (None, Err(refusal(error, &asked, None))),
+        Err(error) if selector.is_empty() => (None, Err(refusal(error, &asked, None))),
+        Err(error) => {
+            let problem = Problem::of_store(error);
+            let hint = format!(
+                "Its labels could not be read, so it may not be one that is selected: look at it with `crossfade \
+                 status {name}`, and ask again."
+            );
+            (None, Err(problem.with_hint(hint)))
+        }
     };
     Some(match taken {
         Ok(Taken { events, stored }) => FleetItem {

@@ -74,6 +74,9 @@ async fn a_shift_that_cannot_be_read_stops_nobody_from_stopping_the_others() {
     );
     let failed = &answer.json()["items"][0];
     assert_eq!((&failed["problem"]["code"], &failed["headline"]), (&json!("internal"), &json!(null)));
+    // Nobody is led to take back what may not have been meant.
+    let hint = failed["problem"]["hint"].as_str().unwrap();
+    assert!(hint.contains("crossfade status shop") && !hint.contains("--direct"), "{hint}");
     // Nor from using records that nobody holds any more.
     let next = plan("api").replacen("name: api", "name: next", 1);
     assert_eq!(world.post_plan("/api/v1/shifts", &next).await.status, StatusCode::CREATED);

@@ -130,10 +130,11 @@ async fn many(
     }
     let exit =
         fleet.items.iter().find_map(|item| item.problem.clone()).map_or(Exit::Failed, |p| of_problem(p).exit);
-    let hint = format!("crossfade {} {}", command.verb(), failed.first().copied().unwrap_or("NAME"));
+    // Never the verb by name: a shift that could not be read may not be one that was meant.
+    let hint = format!("crossfade status {}", failed.first().copied().unwrap_or("NAME"));
     Err(Failure::new(exit, format!("{} of {} could not be done", failed.len(), fleet.items.len()))
         .notes(failed)
-        .hint(format!("`{hint}` says why")))
+        .hint(format!("the same command again does what is left; `{hint}` shows what stands in the way")))
 }
 
 fn as_table(fleet: &Fleet) -> String {

@@ -410,8 +410,12 @@ impl Shift {
     pub(crate) fn intend_step_back(&self, index: usize) -> Happened {
         let share = self.plan.ramp.steps[index].share;
         // A group that the step above has not reached stays where it is.
-        let weights = self.no_higher(self.weights_for(share), &self.set_weights());
-        self.intend(Purpose::StepBack { index }, share, weights)
+        let aimed = self.weights_for(share);
+        let weights = self.no_higher(aimed.clone(), &self.set_weights());
+        // Where all of them stay, nothing is at the step's share.
+        let stay = weights.iter().all(|(group, members)| aimed.get(group) != Some(members));
+        let highest = self.share_of(&weights).filter(|_| stay);
+        self.intend(Purpose::StepBack { index }, highest.map_or(share, |highest| highest.min(share)), weights)
     }
 
     /// These weights, but for groups that are at a lower share: they stay where they are.
@@ -420,9 +424,7 @@ impl Shift {
             let Some(found) = present.get(group).filter(|found| self.would_rise(found, wanted)) else {
                 continue;
             };
-            for (id, weight) in wanted {
-                *weight = found.get(id).copied().unwrap_or(*weight);
-            }
+            wanted.clone_from(found);
         }
         weights
     }

@@ -12,6 +12,9 @@ use crate::evidence::{Wanted, merge, shortest_period, want, want_probes};
 /// Nothing is asked for more often than this, however short a gate's periods are.
 pub(super) const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
 
+/// After none could be saved: they are tried one by one, and nothing is decided by them.
+const REPORTS_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
 pub(super) enum Chore {
     /// Of this account; when the read began, if it was complete.
     MetricsRead(String, Option<Timestamp>),
@@ -149,8 +152,7 @@ impl Driver {
     fn reports_saved(&mut self, saved: Vec<(String, Report)>) {
         self.saving = false;
         if saved.is_empty() {
-            // As seldom as the store is looked at anyway.
-            self.save_at = Instant::now() + self.context.settings.poll;
+            self.save_at = Instant::now() + REPORTS_AGAIN_AFTER;
         }
         for (name, report) in saved {
             if self.reports.get(&name) == Some(&report) {

@@ -106,7 +106,9 @@ impl Driver {
         for (name, report) in reports {
             // One that has begun again has a newer report.
             if !self.places.contains_key(&name) {
-                self.reports.insert(name, report);
+                // So has one whose last report is not saved yet.
+                let tail = report.tail.clone();
+                self.reports.entry(name).and_modify(|newer| newer.tail = tail).or_insert(report);
             }
         }
     }

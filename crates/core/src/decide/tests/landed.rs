@@ -298,3 +298,32 @@ fn a_step_back_goes_down_where_a_group_has_a_member_of_somebody_elses() {
     world.pass(2);
     assert_eq!((world.weights_of("A"), world.weights_of("AAAA")), (vec![1, 9], vec![20, 1, 9]));
 }
+
+#[test]
+fn a_step_back_leaves_a_group_that_has_lost_a_member_and_takes_the_others() {
+    let mut world = World::two_types();
+    world.pass(15);
+    world.check("running", 50.0, &[]);
+    world.zone.retain(|set| set.record_type != "AAAA" || set.set_identifier() != Some("cloud"));
+    world.ask(Command::StepBack);
+    world.pass(2);
+    assert_eq!((world.weights_of("A"), world.weights_of("AAAA")), (vec![1, 9], vec![1]));
+    assert_eq!(world.fence().map(|fence| fence.generation), Some(world.shift.generation));
+}
+
+#[test]
+fn a_step_back_to_where_nothing_is_says_so() {
+    let mut world = World::with_plan(&PLAN.replace("[10, 50, 100]", "[10, 20, 50, 100]"));
+    world.ask(Command::Start);
+    world.pass(30);
+    world.check("running", 50.0, &[]);
+    // Somebody has taken everything back, and while that is to be adopted the shift is still said to be at 50 %.
+    for set in world.shift.known.values_mut().flat_map(|known| &mut known.sets) {
+        let weight = if set.set_identifier() == Some("cloud") { 0 } else { 100 };
+        *set = set.with_weight(Weight(weight)).unwrap();
+    }
+    let Happened::Intended { share, weights, .. } = world.shift.intend_step_back(1) else {
+        panic!("no write")
+    };
+    assert_eq!((share, weights), (Share::ZERO, world.shift.set_weights()));
+}
