@@ -294,6 +294,7 @@ fn a_step_back_goes_down_where_a_group_has_a_member_of_somebody_elses() {
     world.check("running", 50.0, &[]);
     let canary = RecordSet { record_type: "AAAA".to_owned(), ..member("canary", 20) };
     world.zone.push(canary);
+    world.pass(1);
     world.ask(Command::StepBack);
     world.pass(2);
     assert_eq!((world.weights_of("A"), world.weights_of("AAAA")), (vec![1, 9], vec![20, 1, 9]));
