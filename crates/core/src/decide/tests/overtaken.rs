@@ -284,6 +284,9 @@ fn attempts_keep_their_distance_where_the_clock_of_the_first_was_ahead() {
     // Route 53 throttles this daemon, which is no answer that the history tells.
     world.read(ZoneId::new("Z1"));
     world.seen.trouble = Some(Trouble { at: world.now, sentence: "throttled".to_owned() });
+    // The hold that says so comes first.
+    world.happen(decide(&world.shift, &world.seen, &super::rules(), world.now).happened);
     let decision = decide(&world.shift, &world.seen, &super::rules(), world.now);
-    assert!(decision.effects.is_empty(), "{:?}", decision.effects);
+    assert!(decision.happened.is_empty() && decision.effects.is_empty(), "{decision:?}");
+    assert!(decision.wake.is_some());
 }
