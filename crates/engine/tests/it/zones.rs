@@ -14,14 +14,19 @@ use crate::harness::{World, is};
 
 /// Two zones. The first step's batch for the first one is on its way, and arrives only after this was committed.
 async fn while_a_step_is_on_its_way(asked: Command) -> World {
+    let world = stalled().await;
+    world.ask(asked).await;
+    world.replica("a").line.stall(false);
+    world
+}
+
+/// Two zones, and a first step that cannot be sent.
+async fn stalled() -> World {
     let mut world = World::with_zones(2).await;
     world.run().await;
-    let line = world.replica("a").line.clone();
-    line.stall(true);
+    world.replica("a").line.stall(true);
     world.ask(Command::Start).await;
     world.until("intended", |shift| shift.write.is_some()).await;
-    world.ask(asked).await;
-    line.stall(false);
     world
 }
 
@@ -73,16 +78,11 @@ async fn a_pause_leaves_all_zones_alike() {
 /// What is known of a freeze before a batch is begun keeps it back, although no commit has met the freeze.
 #[tokio::test(start_paused = true)]
 async fn a_freeze_keeps_a_step_from_the_next_zone_where_the_first_one_refuses_it() {
-    let mut world = World::with_zones(2).await;
-    world.run().await;
-    let line = world.replica("a").line.clone();
-    line.stall(true);
-    world.ask(Command::Start).await;
-    world.until("intended", |shift| shift.write.is_some()).await;
+    let world = stalled().await;
     world.zones.fail_submit(SubmitFault::Answer(SubmitError::Busy("PriorRequestNotComplete".to_owned())));
     world.ask(Command::Pause { freeze: true }).await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    line.stall(false);
+    world.replica("a").line.stall(false);
     world.pass(60).await;
     for group in &world.groups {
         assert_eq!(written(&world, &group.zone), [0; 0]);

@@ -146,8 +146,8 @@ fn fences_that_are_all_gone_at_one_look_are_released() {
     assert!(!world.shift.holds_records() && !world.shift.is_active(), "{:#?}", world.shift.write);
 }
 
-#[test]
-fn a_retry_after_a_revert_that_overwrote_waits_until_it_can_arrive_no_more() {
+/// Tried again after a revert that had to overwrite.
+fn tried_again() -> World {
     let mut world = World::started();
     world.pass(5);
     world.ask(Command::Revert);
@@ -155,6 +155,12 @@ fn a_retry_after_a_revert_that_overwrote_waits_until_it_can_arrive_no_more() {
     world.settle();
     world.check("reverted", 0.0, &[]);
     world.ask(Command::Retry);
+    world
+}
+
+#[test]
+fn a_retry_after_a_revert_that_overwrote_waits_until_it_can_arrive_no_more() {
+    let mut world = tried_again();
     world.pass(MINUTES - 1);
     assert_eq!(world.steps(), [10.0]);
     world.pass(2);
@@ -290,13 +296,7 @@ fn a_revert_that_route_53_has_lost_is_written_again_where_one_of_two_fences_is_g
 
 #[test]
 fn an_adoption_does_not_cut_the_wait_for_a_revert_that_overwrote_short() {
-    let mut world = World::started();
-    world.pass(5);
-    world.ask(Command::Revert);
-    world.fates = vec![Fate::Refused; 3];
-    world.settle();
-    world.check("reverted", 0.0, &[]);
-    world.ask(Command::Retry);
+    let mut world = tried_again();
     world.edit("cloud", 100);
     world.pass(1);
     // The edit is taken back before it was adopted.

@@ -121,16 +121,22 @@ fn taken_over(world: &mut World) {
     world.epoch += 1;
 }
 
-#[test]
-fn a_revert_does_not_wait_for_a_clock_that_was_ahead() {
+/// The same, after one attempt of a revert that met this.
+fn reverted_ahead(fate: Fate) -> World {
     let mut world = World::started();
     world.pass(10);
-    world.fates = vec![Fate::Refused];
+    world.fates = vec![fate];
     world.ask(Command::Revert);
-    while world.fates.len() == 1 {
+    while !world.fates.is_empty() {
         world.step();
     }
     taken_over(&mut world);
+    world
+}
+
+#[test]
+fn a_revert_does_not_wait_for_a_clock_that_was_ahead() {
+    let mut world = reverted_ahead(Fate::Refused);
     world.settle();
     assert_eq!(world.cloud(), 0);
     world.pass(5);
@@ -226,14 +232,7 @@ fn a_pause_overtakes_a_reassertion() {
 
 #[test]
 fn a_revert_without_an_answer_does_not_wait_for_a_clock_that_was_ahead() {
-    let mut world = World::started();
-    world.pass(10);
-    world.fates = vec![Fate::Lost];
-    world.ask(Command::Revert);
-    while world.fates.len() == 1 {
-        world.step();
-    }
-    taken_over(&mut world);
+    let mut world = reverted_ahead(Fate::Lost);
     world.settle();
     assert_eq!(world.cloud(), 0);
 }
@@ -273,14 +272,7 @@ fn what_was_said_of_a_step_is_not_said_of_another_in_its_place() {
 
 #[test]
 fn attempts_keep_their_distance_where_the_clock_of_the_first_was_ahead() {
-    let mut world = World::started();
-    world.pass(10);
-    world.fates = vec![Fate::Lost];
-    world.ask(Command::Revert);
-    while !world.fates.is_empty() {
-        world.step();
-    }
-    taken_over(&mut world);
+    let mut world = reverted_ahead(Fate::Lost);
     // Route 53 throttles this daemon, which is no answer that the history tells.
     world.read(ZoneId::new("Z1"));
     world.seen.trouble = Some(Trouble { at: world.now, sentence: "throttled".to_owned() });
