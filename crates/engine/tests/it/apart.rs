@@ -159,15 +159,51 @@ async fn a_report_that_could_not_be_saved_is_saved_later() {
     let world = World::started().await;
     world.until("at 50 %", observing(50.0)).await;
     let reach = world.replica("a").reach.clone();
-    reach.refuse_reports(true);
+    reach.refuse_reports(&[SHIFT]);
     world.until("completed", is("completed")).await;
     world.pass(10).await;
     let saved = async || world.store.load(SHIFT).await.unwrap().unwrap().report;
     let newest = reach.report(SHIFT);
     assert_ne!(saved().await, newest);
-    reach.refuse_reports(false);
+    reach.refuse_reports(&[]);
     world.pass(1).await;
     assert_eq!(saved().await, newest);
+}
+
+/// One more shift, before the others in every order.
+async fn another(world: &World) {
+    let zone = &world.group.zone;
+    let group = GroupKey {
+        zone: zone.clone(),
+        name: RecordName::new("another.example.com"),
+        record_type: RecordType::A,
+    };
+    world.apply(&plan("another", std::slice::from_ref(zone)), vec![group]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_is_refused_keeps_no_other_from_being_saved() {
+    let mut world = World::new().await;
+    another(&world).await;
+    world.run().await;
+    let reach = world.replica("a").reach.clone();
+    reach.refuse_reports(&["another"]);
+    world.ask(Command::Start).await;
+    world.until("completed", is("completed")).await;
+    world.pass(1).await;
+    assert!(reach.report("another").is_some());
+    let saved = async |name| world.store.load(name).await.unwrap().unwrap().report;
+    assert_eq!((saved("another").await, saved(SHIFT).await), (None, reach.report(SHIFT)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shift_that_is_not_to_be_had_keeps_no_other_waiting() {
+    let mut world = World::new().await;
+    another(&world).await;
+    world.run().await;
+    world.replica("a").reach.hide("another");
+    world.ask(Command::Start).await;
+    world.until("at 10 %", observing(10.0)).await;
 }
 
 /// As many as AWS may be asked in any ten seconds: five a second, and ten at once.

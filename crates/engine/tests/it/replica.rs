@@ -48,8 +48,10 @@ pub(crate) struct Reach {
     patience: Mutex<Duration>,
     /// Commits are refused, for ever.
     refuses: AtomicBool,
-    /// Reports are refused.
-    refuses_reports: AtomicBool,
+    /// Reports of these shifts are refused, and all that are to be saved with them.
+    refuses_reports: Mutex<BTreeSet<String>>,
+    /// This shift is not to be had.
+    unavailable: Mutex<Option<&'static str>>,
     /// The newest report of each shift that was to be saved.
     reports: Mutex<BTreeMap<String, Report>>,
     /// Commits that were done, and when.
@@ -81,7 +83,8 @@ impl Reach {
             cut_within_a_look: AtomicBool::new(false),
             patience: Mutex::default(),
             refuses: AtomicBool::new(false),
-            refuses_reports: AtomicBool::new(false),
+            refuses_reports: Mutex::default(),
+            unavailable: Mutex::default(),
             reports: Mutex::default(),
             commits: Mutex::default(),
             listed: AtomicUsize::new(0),
@@ -105,8 +108,12 @@ impl Reach {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
 
-    pub(crate) fn refuse_reports(&self, refuses: bool) {
-        self.refuses_reports.store(refuses, Ordering::SeqCst);
+    pub(crate) fn refuse_reports(&self, of: &[&str]) {
+        *self.refuses_reports.lock().unwrap() = of.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    pub(crate) fn hide(&self, shift: &'static str) {
+        *self.unavailable.lock().unwrap() = Some(shift);
     }
 
     /// The newest report of the shift that the engine wanted to have saved.
@@ -267,13 +274,16 @@ impl Store for Reach {
 
     async fn put_reports(&self, reports: &[(String, Report)]) -> Result<(), StoreError> {
         self.reports.lock().unwrap().extend(reports.iter().cloned());
-        if self.refuses_reports.load(Ordering::SeqCst) {
+        if reports.iter().any(|(name, _)| self.refuses_reports.lock().unwrap().contains(name)) {
             return Err(StoreError::Refused("permission denied".to_owned()));
         }
         self.store().await?.put_reports(reports).await
     }
 
     async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
+        if *self.unavailable.lock().unwrap() == Some(name) {
+            return Err(StoreError::Unavailable { what: "hidden by the test".to_owned(), source: None });
+        }
         self.store().await?.load(name).await
     }
 
