@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     Point, guard,
-    round::{Context, at_least},
+    round::{Context, at_least, is_going_down},
     slot::Slot,
 };
 
@@ -93,6 +93,7 @@ impl Context {
             answer = account.zones.read(&zone, &names) => answer,
             () = outdated.notified() => return Acted::Outdated,
             () = guard::ends(slot) => return Acted::Doubted,
+            () = self.stops(slot) => return Acted::Doubted,
         };
         note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
         let answer = match answer {
@@ -120,6 +121,7 @@ impl Context {
             answer = account.zones.change(&change) => answer,
             () = outdated.notified() => return Acted::Outdated,
             () = guard::ends(slot) => return Acted::Doubted,
+            () = self.stops(slot) => return Acted::Doubted,
         };
         note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
         let state = match answer {
@@ -138,6 +140,15 @@ impl Context {
         }
         slot.seen.changes.insert(change, ChangeRead { at: self.clock.now(), state });
         Acted::Done
+    }
+
+    /// Returns when the daemon is about to end, and what was asked need not be known for what leads down: whoever has the
+    /// account next can ask, and may not have it before.
+    async fn stops(&self, slot: &Slot) {
+        if is_going_down(&slot.shift) {
+            return std::future::pending().await;
+        }
+        self.stopping.cancelled().await;
     }
 
     async fn submit(&self, slot: &mut Slot, account: &Account, generation: u64, batch: Batch) -> Acted {

@@ -3,8 +3,16 @@
 //! Route 53 throttles an account as a whole, together with everything else that uses it, so the engine keeps to half.
 //! Nobody waits for the budget: a shift that finds it spent looks again later, and stays ready for a revert, which
 //! does not ask the budget at all.
+//!
+//! Reading back what is thought to be unchanged goes in turn, and leaves a part of the budget to whoever has something
+//! to do: among hundreds of shifts, those that look first would otherwise take all of it, again and again.
 
-use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use governor::{
     Quota, RateLimiter,
@@ -18,8 +26,15 @@ use tokio::time::Instant;
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Monotonic, NoOpMiddleware<Nanos>>;
 
 pub(crate) struct Budgets {
-    limiters: BTreeMap<String, Limiter>,
+    accounts: BTreeMap<String, Budget>,
     clock: Monotonic,
+    /// Between two zones that are read back: four fifths of the budget.
+    turns_every: Duration,
+}
+
+struct Budget {
+    limiter: Limiter,
+    next_turn: Mutex<Instant>,
 }
 
 /// Tokio's clock, which the engine's timers follow, too.
@@ -43,16 +58,32 @@ impl Budgets {
         let quota =
             Quota::per_second(rate).allow_burst(rate.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
         let clock = Monotonic { began: Instant::now() };
-        let limiter = |name: &str| (name.to_owned(), RateLimiter::direct_with_clock(quota, clock.clone()));
-        let limiters = accounts.into_iter().map(limiter).collect();
-        Budgets { limiters, clock }
+        let budget = |name: &str| {
+            let limiter = RateLimiter::direct_with_clock(quota, clock.clone());
+            (name.to_owned(), Budget { limiter, next_turn: Mutex::new(Instant::now()) })
+        };
+        let accounts = accounts.into_iter().map(budget).collect();
+        Budgets { accounts, clock, turns_every: Duration::from_secs(5) / 4 / rate.get() }
     }
 
     /// Takes one request from the budget, or says how long it stays spent.
     pub(crate) fn take(&self, account: &str) -> Result<(), Duration> {
-        match self.limiters.get(account).map(RateLimiter::check) {
+        match self.accounts.get(account).map(|budget| budget.limiter.check()) {
             None | Some(Ok(())) => Ok(()),
             Some(Err(spent)) => Err(spent.wait_time_from(self.clock.now())),
         }
+    }
+
+    /// How long it is until a zone may be read back. Whoever has no turn yet gets the next one that is free.
+    pub(crate) fn turn(&self, account: &str, turn: &mut Option<Instant>) -> Duration {
+        let Some(budget) = self.accounts.get(account) else { return Duration::ZERO };
+        let now = Instant::now();
+        let at = *turn.get_or_insert_with(|| {
+            let mut next = budget.next_turn.lock().unwrap_or_else(PoisonError::into_inner);
+            let at = now.max(*next);
+            *next = at + self.turns_every;
+            at
+        });
+        at.saturating_duration_since(now)
     }
 }

@@ -3,6 +3,7 @@
 
 mod chores;
 mod ended;
+mod scan;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -12,8 +13,8 @@ use std::{
 
 use crossfade_core::{gate::ProbeTarget, report::Report};
 use crossfade_ports::{
-    StoreError,
-    store::{Active, Head, Replica},
+    poke::Poked,
+    store::{Head, Replica},
 };
 use jiff::Timestamp;
 use tokio::{
@@ -26,18 +27,22 @@ use tokio_util::sync::CancellationToken;
 use self::{
     chores::{Chore, METRICS_AT_MOST_EVERY, Reading},
     ended::Ended,
+    scan::Scan,
 };
 use crate::{
-    Engine, Point,
+    Engine,
     budget::Budgets,
     evidence::{Evidence, Wanted, want, want_probes},
-    lease::{Holding, Holdings, Keeper, Terms},
+    lease::{Holdings, Keeper, Terms},
     round::Context,
     slot::Slot,
 };
 
 /// Rounds in flight are waited for this long when the daemon stops; what they leave is picked up at the next start.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// A clock that is set, or a machine that slept, moves every time that is waited for. So it is looked at again by then.
+const CLOCK_TRUSTED_FOR: Duration = Duration::from_secs(300);
 
 pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
     let Engine { store, accounts, probes, clock, poke, vitals, settings, probe, installation, replica } =
@@ -70,6 +75,7 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         installation,
         budgets,
         evidence,
+        stopping: shutdown.clone(),
     });
     let now = Instant::now();
     let mut driver = Driver {
@@ -82,10 +88,10 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
         chores: JoinSet::new(),
         reports: BTreeMap::new(),
         ended: Ended::default(),
-        scan_at: now,
-        arrived_before: None,
+        scan: Scan::new(),
         readings,
         probes_at: now,
+        all_probes_at: now,
         probed_at: now,
         probing: false,
         save_at: now,
@@ -94,19 +100,25 @@ pub(crate) async fn drive(engine: Engine, shutdown: CancellationToken) {
     let stopped = CancellationToken::new();
     let driven = async {
         loop {
-            driver.work().await;
+            driver.work();
             let alarm = driver.alarm();
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                names = poke.poked() => {
-                    if !driver.look_at(&names) {
-                        driver.scan_at = Instant::now();
+                Poked { names, everywhere } = poke.poked() => {
+                    if !driver.look_at(&names) || everywhere {
+                        driver.scan.hurry();
                         // It may have been about a lease.
                         nudge.notify_one();
                     }
                 }
                 Ok(()) = driver.held.changed() => driver.sort_out(),
-                Some(done) = driver.rounds.join_next_with_id() => driver.returned(done),
+                Some(done) = driver.rounds.join_next_with_id() => {
+                    driver.returned(done);
+                    // All that are back, before there is a look at all places again.
+                    while let Some(done) = driver.rounds.try_join_next_with_id() {
+                        driver.returned(done);
+                    }
+                }
                 Some(done) = driver.chores.join_next() => driver.chore_done(done.ok()),
                 () = sleep_until(alarm) => {}
             }
@@ -133,12 +145,12 @@ struct Driver {
     reports: BTreeMap<String, Report>,
     /// Shifts that are over, and whose tails are still looked at.
     ended: Ended,
-    scan_at: Instant,
-    /// The shift at which the store failed to answer when it was last asked for those that are new here.
-    arrived_before: Option<String>,
+    scan: Scan,
     /// Of each account's metrics: one that does not answer keeps no others waiting.
     readings: BTreeMap<String, Reading>,
+    /// The next time that any target is probed, and that all are.
     probes_at: Instant,
+    all_probes_at: Instant,
     probed_at: Instant,
     probing: bool,
     save_at: Instant,
@@ -188,14 +200,10 @@ impl Place {
 }
 
 impl Driver {
-    async fn work(&mut self) {
-        let now = Instant::now();
-        if now >= self.scan_at {
-            self.scan().await;
-            self.scan_at = Instant::now() + self.context.settings.poll;
-        }
+    fn work(&mut self) {
+        self.look_into_store();
         self.read_metrics();
-        if now >= self.probes_at && !self.probing {
+        if Instant::now() >= self.probes_at && !self.probing {
             self.probe_targets();
         }
         self.look_at_tails();
@@ -211,48 +219,8 @@ impl Driver {
         });
         let metrics = self.readings.values().filter_map(Reading::due);
         let probes = (!self.probing).then_some(self.probes_at);
-        let others = metrics.chain(probes).chain(self.ended.due(Instant::now())).chain([self.scan_at]);
-        due.chain(others).min().unwrap_or(self.scan_at)
-    }
-
-    /// Compares what the store has with what is kept here.
-    async fn scan(&mut self) {
-        let active = match self.context.store.active().await {
-            Ok(active) => active,
-            Err(error) => return self.context.store_failed(&error),
-        };
-        self.context.store_answered();
-        let now = self.context.clock.now();
-        self.context.vitals.note(|signs| signs.cycle = Some(now));
-        self.worked_on.send_if_modified(|worked_on| {
-            let before = std::mem::take(worked_on);
-            worked_on.extend(active.iter().map(|active| active.account.clone()));
-            before != *worked_on
-        });
-        let held = self.held.borrow().clone();
-        let heads: BTreeMap<&str, &Head> =
-            active.iter().map(|active| (active.name.as_str(), &active.head)).collect();
-        for (name, place) in &mut self.places {
-            place.compare(heads.get(name.as_str()).copied());
-        }
-        // What was not to be had the last time comes last.
-        let failed = |active: &Active| Some(&active.name) == self.arrived_before.as_ref();
-        let behind = active.iter().position(failed).map_or(0, |at| at + 1);
-        for Active { name, account, .. } in active[behind..].iter().chain(&active[..behind]) {
-            if !self.places.contains_key(name)
-                && let Some(holding) = held.get(account)
-                && let Err(error) = self.arrived(name, holding).await
-            {
-                self.context.store_failed(&error);
-                // Each of the others would wait for it as long, and all that is here with them. A row that makes no
-                // sense is one shift's affair.
-                if error.is_retryable() {
-                    self.arrived_before = Some(name.clone());
-                    break;
-                }
-            }
-        }
-        metrics::gauge!("crossfade_shifts_active").set(self.places.len() as f64);
+        let others = metrics.chain(probes).chain(self.scan.due()).chain(self.ended.due(Instant::now()));
+        due.chain(others).min().unwrap_or_else(|| Instant::now() + self.context.settings.poll)
     }
 
     /// Gives these shifts a round each. `false` when that is not all there is to do: one is not here, or none was named.
@@ -292,20 +260,7 @@ impl Driver {
             // Seen to when it returns.
             Place::Away { .. } => true,
         });
-        self.scan_at = Instant::now();
-    }
-
-    async fn arrived(&mut self, name: &str, holding: &Arc<Holding>) -> Result<(), StoreError> {
-        if let Some(stored) = self.context.store.load(name).await?
-            && stored.shift.is_active()
-        {
-            if let Some(point) = Point::of(&stored.shift) {
-                self.context.probe.at(point);
-            }
-            let slot = Box::new(Slot::new(stored.shift, holding.clone()));
-            self.places.insert(name.to_owned(), Place::Here { slot, due: Some(Instant::now()) });
-        }
-        Ok(())
+        self.scan.hurry();
     }
 
     fn start_rounds(&mut self) {
@@ -395,7 +350,7 @@ impl Driver {
         {
             reading.hurry();
         }
-        if slot.lacks_probes() {
+        if self.context.evidence.probes.lacks(&slot.shift, &slot.seen) {
             self.probes_at = self.probes_at.min(self.probed_at + METRICS_AT_MOST_EVERY);
         }
         self.places.insert(name, Place::Here { slot, due });
@@ -414,7 +369,7 @@ impl Driver {
 
     fn instant(&self, at: Timestamp) -> Instant {
         let ahead = at.duration_since(self.context.clock.now());
-        Instant::now() + Duration::try_from(ahead).unwrap_or(Duration::ZERO)
+        Instant::now() + Duration::try_from(ahead).unwrap_or(Duration::ZERO).min(CLOCK_TRUSTED_FOR)
     }
 
     async fn stop(mut self) {

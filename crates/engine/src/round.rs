@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crossfade_core::{
+    ZoneId,
     decide::{Decision, Effect, Observation, Rules, decide_again},
     event::{Actor, Event, Happened},
     gate,
@@ -11,6 +12,7 @@ use crossfade_core::{
 };
 use crossfade_ports::{Accounts, Clock, Probes, Store, StoreError, Vitals, store::Head};
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Point, Probe, Settings, act::Acted, budget::Budgets, evidence::Evidence, slot::Slot, telling::tell,
@@ -29,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) installation: String,
     pub(crate) budgets: Budgets,
     pub(crate) evidence: Evidence,
+    /// The daemon is about to end.
+    pub(crate) stopping: CancellationToken,
 }
 
 /// Enough for a step of a hundred zones; a round that needs more goes on in the next one.
@@ -58,11 +62,7 @@ impl Context {
             slot.wake = Some(self.clock.now() + SOON);
             return;
         }
-        if !slot.stale
-            && self.read_back_is_due(slot, self.clock.now())
-            && matches!(self.read_back(slot).await, Acted::Outdated)
-            && !self.reload(slot).await
-        {
+        if !slot.stale && matches!(self.read_back(slot).await, Acted::Outdated) && !self.reload(slot).await {
             slot.wake = Some(self.clock.now() + SOON);
             return;
         }
@@ -253,27 +253,43 @@ impl Context {
         }
     }
 
-    /// An idle shift's zone is read now and then, so that somebody else's edit is seen before the next step.
-    fn plan_read_back(&self, slot: &mut Slot, now: Timestamp) {
-        if is_watched(&slot.shift) {
-            let due = slot
-                .oldest_read()
-                .map_or(now, |read| read.saturating_add(self.read_back_every()).unwrap_or(now));
-            // One that is overdue was not read because the budget is spent.
-            let due = due.max(now + SOON);
-            slot.wake = Some(slot.wake.map_or(due, |wake| wake.min(due)));
-        }
-    }
-
-    fn read_back_is_due(&self, slot: &Slot, now: Timestamp) -> bool {
-        is_watched(&slot.shift)
-            && slot.oldest_read().is_none_or(|read| now.duration_since(read) >= self.read_back_every())
-    }
-
-    /// Without the budget there will be another time.
+    /// An idle shift's zones are read now and then, so that somebody else's edit is seen before the next step. Each is
+    /// read in its turn, and one in a round: gates are judged in between, however long Route 53 takes. Without the budget
+    /// there will be another time.
     async fn read_back(&self, slot: &mut Slot) -> Acted {
-        let reads = slot.shift.zones().into_iter().map(|zone| Effect::Read { zone }).collect();
-        self.act_all(slot, reads).await
+        let Some((due, zone)) = self.next_read_back(slot) else { return Acted::Done };
+        if due > self.clock.now() || !self.budgets.turn(&slot.shift.plan.account, &mut slot.turn).is_zero() {
+            return Acted::Done;
+        }
+        let acted = self.act(slot, Effect::Read { zone }).await;
+        if matches!(acted, Acted::Done) {
+            slot.turn = None;
+        }
+        acted
+    }
+
+    fn plan_read_back(&self, slot: &mut Slot, now: Timestamp) {
+        let Some((mut due, _)) = self.next_read_back(slot) else { return };
+        if due <= now {
+            // One whose turn has come was not read because the budget is spent.
+            let turn = self.budgets.turn(&slot.shift.plan.account, &mut slot.turn);
+            let turn = SignedDuration::try_from(turn).unwrap_or(SOON);
+            due = now + if turn.is_zero() { SOON } else { turn };
+        } else {
+            // A decision has read it meanwhile.
+            slot.turn = None;
+        }
+        slot.wake = Some(slot.wake.map_or(due, |wake| wake.min(due)));
+    }
+
+    /// The zone that is to be read back next, and from when on.
+    fn next_read_back(&self, slot: &Slot) -> Option<(Timestamp, ZoneId)> {
+        if !is_watched(&slot.shift) {
+            return None;
+        }
+        let (read, zone) = slot.oldest_read()?;
+        let due = |read: Timestamp| read.saturating_add(self.read_back_every()).unwrap_or(Timestamp::MAX);
+        Some((read.map_or(Timestamp::MIN, due), zone))
     }
 
     fn rules(&self, slot: &Slot) -> Rules {

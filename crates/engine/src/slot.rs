@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crossfade_core::{
+    ZoneId,
     decide::{Memory, Observation},
     event::Event,
     plan::Gate,
@@ -12,7 +13,10 @@ use crossfade_core::{
 };
 use crossfade_ports::store::Head;
 use jiff::Timestamp;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::{evidence::Taken, lease::Holding};
 
@@ -41,6 +45,8 @@ pub(crate) struct Slot {
     pub(crate) wake: Option<Timestamp>,
     /// Woken when the store has another state than this one.
     pub(crate) outdated: Arc<Notify>,
+    /// Its place among those that wait for a zone to be read back.
+    pub(crate) turn: Option<Instant>,
 }
 
 impl Slot {
@@ -59,6 +65,7 @@ impl Slot {
             gone: false,
             wake: None,
             outdated: Arc::new(Notify::new()),
+            turn: None,
         }
     }
 
@@ -84,19 +91,10 @@ impl Slot {
         changed
     }
 
-    /// Whether a gate that is to be judged has no data yet.
+    /// Whether a gate that is to be judged by metrics has none yet.
     pub(crate) fn lacks_metrics(&self) -> bool {
-        self.lacks(|gate| gate.probe().is_none())
-    }
-
-    /// Whether a gate that is to be judged has targets that have not been probed yet.
-    pub(crate) fn lacks_probes(&self) -> bool {
-        self.lacks(|gate| gate.probe().is_some())
-    }
-
-    fn lacks(&self, of: fn(&Gate) -> bool) -> bool {
-        let lacking = |gate: &&Gate| !self.seen.gates.contains_key(&gate.name);
-        self.shift.next_step().is_some() && self.shift.plan.gates.iter().filter(lacking).any(of)
+        let lacks = |gate: &Gate| gate.probe().is_none() && !self.seen.gates.contains_key(&gate.name);
+        self.shift.next_step().is_some() && self.shift.plan.gates.iter().any(lacks)
     }
 
     /// Forgets how the zones looked: they may have been changed since.
@@ -104,12 +102,9 @@ impl Slot {
         self.seen.zones.clear();
     }
 
-    /// When the zone was last read, for the zone that was read the longest ago. `None` when one never was.
-    pub(crate) fn oldest_read(&self) -> Option<Timestamp> {
-        let mut oldest = Timestamp::MAX;
-        for zone in self.shift.zone_ids() {
-            oldest = oldest.min(self.seen.zones.get(zone)?.at);
-        }
-        Some(oldest)
+    /// The zone that was read the longest ago, and when; before all others, one that never was.
+    pub(crate) fn oldest_read(&self) -> Option<(Option<Timestamp>, ZoneId)> {
+        let read = |zone: ZoneId| (self.seen.zones.get(&zone).map(|read| read.at), zone);
+        self.shift.zones().into_iter().map(read).min()
     }
 }

@@ -16,25 +16,52 @@ pub struct Poke(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     notify: Notify,
-    names: Mutex<BTreeSet<String>>,
+    poked: Mutex<Poked>,
+}
+
+/// Where to look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Poked {
+    /// At these shifts.
+    pub names: BTreeSet<String>,
+    /// At all there is.
+    pub everywhere: bool,
 }
 
 impl Poke {
     /// Something changed somewhere.
     pub fn poke(&self) {
-        self.0.notify.notify_one();
+        self.note(|poked| poked.everywhere = true);
     }
 
     /// Something changed in this shift.
     pub fn poke_at(&self, shift: &str) {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner).insert(shift.to_owned());
-        self.poke();
+        self.note(|poked| poked.names.extend([shift.to_owned()]));
     }
 
-    /// Returns at once if there was a poke since the last call: with the shifts to look at, or with none where only a
-    /// look at all of them tells.
-    pub async fn poked(&self) -> BTreeSet<String> {
+    /// Returns at once if there was a poke since the last call, with all that they said.
+    pub async fn poked(&self) -> Poked {
         self.0.notify.notified().await;
-        std::mem::take(&mut *self.0.names.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.poked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, what: impl FnOnce(&mut Poked)) {
+        what(&mut self.0.poked.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.notify.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pokes_that_come_together_are_heard_together() {
+        let poke = Poke::default();
+        poke.poke();
+        poke.poke_at("www");
+        assert_eq!(poke.poked().await, Poked { names: ["www".to_owned()].into(), everywhere: true });
+        poke.poke_at("www");
+        assert_eq!(poke.poked().await, Poked { names: ["www".to_owned()].into(), everywhere: false });
     }
 }

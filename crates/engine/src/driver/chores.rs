@@ -1,12 +1,14 @@
 //! What is done for all shifts together, beside their rounds: metrics are read, targets are probed, reports are saved.
+//! `scan` and `ended` have two more chores.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crossfade_core::report::Report;
+use crossfade_core::{report::Report, shift::Shift};
+use crossfade_ports::{StoreError, store::Active};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Driver, Place, ended::Looked};
+use super::{Driver, Place, ended::Looked, scan::Arrived};
 use crate::evidence::{Wanted, merge, shortest_period, want, want_probes};
 
 /// Nothing is asked for more often than this, however short a gate's periods are.
@@ -16,6 +18,8 @@ pub(super) const METRICS_AT_MOST_EVERY: Duration = Duration::from_secs(2);
 const REPORTS_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 pub(super) enum Chore {
+    Scanned(Result<Vec<Active>, StoreError>),
+    Arrived(Arrived),
     /// Of this account; when the read began, if it was complete.
     MetricsRead(String, Option<Timestamp>),
     Probed,
@@ -98,10 +102,12 @@ impl Driver {
         if let Some(at) = wanted.map(|reading| reading.complete_at).min().flatten() {
             self.context.vitals.note(|signs| signs.metrics = Some(at));
         }
-        self.weigh_anew(|of| of == account);
+        self.weigh_anew(|shift| shift.plan.account == account);
     }
 
-    /// Asks every target that a gate wants, once. Afterwards every shift gets a round.
+    /// Asks every target that a gate wants, once. Out of turn, only those that never were: how many failures in a row are
+    /// one too many is counted, and must not depend on what else begins meanwhile. Afterwards the shifts that want any
+    /// get a round each.
     pub(super) fn probe_targets(&mut self) {
         let mut wanted = BTreeSet::new();
         for place in self.places.values() {
@@ -111,14 +117,18 @@ impl Driver {
             }
         }
         self.probed_at = Instant::now();
-        self.probes_at = self.probed_at + self.context.settings.probes_every;
+        let all = self.probed_at >= self.all_probes_at;
+        if all {
+            self.all_probes_at = self.probed_at + self.context.settings.probes_every;
+        }
+        self.probes_at = self.all_probes_at;
         if wanted.is_empty() {
             return self.context.evidence.probes.forget();
         }
         self.probing = true;
         let context = self.context.clone();
         self.chores.spawn(async move {
-            context.evidence.probes.probe(wanted, &*context.probes, &*context.clock).await;
+            context.evidence.probes.probe(wanted, all, &*context.probes, &*context.clock).await;
             Chore::Probed
         });
     }
@@ -163,15 +173,18 @@ impl Driver {
 
     pub(super) fn chore_done(&mut self, chore: Option<Chore>) {
         match chore {
+            Some(Chore::Scanned(active)) => self.scanned(active),
+            Some(Chore::Arrived(arrived)) => self.arrived(arrived),
             Some(Chore::MetricsRead(account, complete)) => self.metrics_read(&account, complete),
             Some(Chore::Probed) => {
                 self.probing = false;
-                self.weigh_anew(|_| true);
+                self.weigh_anew(|shift| shift.plan.gates.iter().any(|gate| gate.probe().is_some()));
             }
             Some(Chore::ReportsSaved(saved)) => self.reports_saved(saved),
             Some(Chore::TailsSeen(looked)) => self.tails_seen(looked),
             None => {
                 tracing::error!("a chore ended in a panic");
+                self.scan.failed();
                 self.readings.values_mut().for_each(|reading| reading.under_way = false);
                 self.probing = false;
                 self.saving = false;
@@ -180,11 +193,11 @@ impl Driver {
         }
     }
 
-    /// There is new evidence: a round for every shift of these accounts that goes by it.
-    fn weigh_anew(&mut self, of: impl Fn(&str) -> bool) {
+    /// There is new evidence: a round for each of these shifts that goes by it.
+    fn weigh_anew(&mut self, of: impl Fn(&Shift) -> bool) {
         for place in self.places.values_mut() {
             if let Place::Here { slot, due } = place
-                && of(&slot.shift.plan.account)
+                && of(&slot.shift)
                 && slot.shift.next_step().is_some()
             {
                 *due = Some(Instant::now());

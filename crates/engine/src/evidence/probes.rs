@@ -40,9 +40,24 @@ impl KeptProbes {
         Some(ProbeData { targets: targets.collect::<Option<_>>()? })
     }
 
-    /// Probes what is wanted, and forgets what no longer is.
-    pub(crate) async fn probe(&self, wanted: BTreeSet<ProbeTarget>, probes: &dyn Probes, clock: &dyn Clock) {
-        let targets: Vec<ProbeTarget> = wanted.iter().cloned().collect();
+    /// Whether a target of the shift is known, and has never been probed.
+    pub(crate) fn lacks(&self, shift: &Shift, seen: &Observation) -> bool {
+        let mut wanted = BTreeSet::new();
+        want_probes(&mut wanted, shift, seen);
+        let kept = self.kept();
+        wanted.iter().any(|target| !kept.contains_key(target))
+    }
+
+    /// Probes what is wanted, all of it or what has never been probed, and forgets what no longer is.
+    pub(crate) async fn probe(
+        &self,
+        wanted: BTreeSet<ProbeTarget>,
+        all: bool,
+        probes: &dyn Probes,
+        clock: &dyn Clock,
+    ) {
+        let is_due = |target: &&ProbeTarget| all || !self.kept().contains_key(*target);
+        let targets: Vec<ProbeTarget> = wanted.iter().filter(is_due).cloned().collect();
         // An answer is as old as its question.
         let at = clock.now();
         let outcomes = probes.probe(&targets).await;

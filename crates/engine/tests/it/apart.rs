@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::{
-    GroupKey, RecordName, RecordType,
+    GroupKey, RecordName, RecordType, ZoneId,
     event::Happened,
     shift::{Cause, Command, command, fold},
 };
@@ -14,6 +14,9 @@ use crate::harness::{SHIFT, World, ada, is, observing, plan};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Where the `to` side is.
+const CLOUD: &str = "192.0.2.2";
 
 /// As long as a database that does not answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -233,4 +236,83 @@ async fn many_zones_keep_to_the_budget_on_the_way_up_and_not_on_the_way_down() {
     assert!(asked.elapsed() <= 2 * SECOND, "{:?}", asked.elapsed());
     assert!(world.groups.iter().all(|group| world.zones.weights(group)["cloud"].0 == 0));
     world.until("reverted", is("reverted")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_is_judged_between_zones_that_do_not_answer() {
+    let mut world = World::with_zones(20).await;
+    world.run().await;
+    world.ask(Command::Start).await;
+    world.until("at 10 %", observing(10.0)).await;
+    let line = world.replica("a").line.clone();
+    // As long as an operation of the AWS SDK may take.
+    line.fails_after(25 * SECOND);
+    line.cut(true);
+    world.pass(2).await;
+    world.fail_requests(0.5);
+    let failed = Instant::now();
+    world.until("going back", is("reverting")).await;
+    assert!(failed.elapsed() < 5 * MINUTE, "{:?}", failed.elapsed());
+}
+
+/// Three probes that fail in a row are a failure, because they are half a minute apart.
+#[tokio::test(start_paused = true)]
+async fn targets_are_probed_in_their_own_time_whatever_else_begins() {
+    const GATE: &str = "  - { name: reachable, probe: { path: /healthz } }\n";
+    let mut world = World::asking(GATE).await;
+    let begin = async |world: &World, zone: ZoneId, name: &str| {
+        let record = RecordName::new(&format!("{name}.example.com"));
+        let group = GroupKey { zone: zone.clone(), name: record, record_type: RecordType::A };
+        world.apply(&(plan(name, &[zone]) + GATE), vec![group]).await;
+        world.command(name, Command::Start).await;
+    };
+    begin(&world, ZoneId("Z0NOWHERE".to_owned()), "nowhere").await;
+    world.run().await;
+    world.ask(Command::Start).await;
+    world.until("at 10 %", observing(10.0)).await;
+    let before = world.probes.probes();
+    world.pass(5).await;
+    let probes = world.probes.probes() - before;
+    assert!((9..=11).contains(&probes), "{probes}");
+
+    world.probes.answer(CLOUD, 503);
+    let failing = Instant::now();
+    for number in 0..60 {
+        if !is("running")(&world.shift().await) {
+            break;
+        }
+        // Targets that were never probed.
+        let zone = world.zones.create_zone("example.com");
+        let name = format!("new-{number}");
+        world.zones.create_group(&zone, &format!("{name}.example.com"), &[("legacy", 100), ("cloud", 0)]);
+        begin(&world, zone, &name).await;
+        sleep(5 * SECOND).await;
+    }
+    assert!(failing.elapsed() >= MINUTE, "{:?}", failing.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_ends_although_a_zone_does_not_answer() {
+    let mut world = World::started().await;
+    world.until("at 10 %", observing(10.0)).await;
+    world.replica("a").line.silence(true);
+    // It is read back by then.
+    world.pass(2).await;
+    let asked = Instant::now();
+    world.stop("a").await;
+    assert!(asked.elapsed() <= SECOND, "{:?}", asked.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_ends_although_the_store_does_not_answer() {
+    let mut world = World::started().await;
+    world.until("at 10 %", observing(10.0)).await;
+    let reach = world.replica("a").reach.clone();
+    reach.fails_after(60 * MINUTE);
+    reach.cut(true);
+    world.pass(1).await;
+    let asked = Instant::now();
+    world.stop("a").await;
+    // Leases are given up, or run out.
+    assert!(asked.elapsed() <= 5 * SECOND, "{:?}", asked.elapsed());
 }

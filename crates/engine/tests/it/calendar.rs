@@ -4,7 +4,7 @@ use crossfade_core::{
     GroupKey, RecordName,
     event::{Event, Happened},
     plan::Then,
-    shift::{Cause, Command, OVERDUE, Purpose, command},
+    shift::{Cause, Command, OVERDUE, Phase, Purpose, command},
 };
 use crossfade_ports::{Store, store::Head};
 use jiff::{SignedDuration, Timestamp};
@@ -115,4 +115,15 @@ async fn a_step_that_is_overdue_can_still_be_approved() {
     world.ask(Command::Approve).await;
     world.until("completed", is("completed")).await;
     assert_eq!(world.steps().await, [10.0, 50.0, 100.0]);
+}
+
+/// As after a suspended machine has woken up: what waits for a time waits no longer for it than the time lasts.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_forward_is_noticed() {
+    let mut world = World::with(scheduled("{ start: 2026-12-01T21:00:00Z }")).await;
+    world.run().await;
+    world.pass(10).await;
+    world.clock.set_ahead(SignedDuration::from_hours(12));
+    world.pass(6).await;
+    assert!(matches!(world.shift().await.phase, Phase::Running { .. }));
 }

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,16 +30,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::replica::{Line, Mute, Reach, Running};
 
-/// Follows tokio's clock from a fixed beginning.
+/// Follows tokio's clock from a fixed beginning, until it is set.
 #[derive(Clone)]
 pub(crate) struct VirtualClock {
     began: Instant,
+    ahead_seconds: Arc<AtomicI64>,
+}
+
+impl VirtualClock {
+    pub(crate) fn set_ahead(&self, ahead: SignedDuration) {
+        self.ahead_seconds.store(ahead.as_secs(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.began.elapsed()).unwrap();
-        "2026-12-01T09:00:00Z".parse::<Timestamp>().unwrap() + passed
+        let ahead = SignedDuration::from_secs(self.ahead_seconds.load(Ordering::SeqCst));
+        "2026-12-01T09:00:00Z".parse::<Timestamp>().unwrap() + passed + ahead
     }
 }
 
@@ -107,7 +118,7 @@ impl World {
     }
 
     async fn of(count: usize, change: impl FnOnce(String) -> String) -> World {
-        let clock = VirtualClock { began: Instant::now() };
+        let clock = VirtualClock { began: Instant::now(), ahead_seconds: Arc::default() };
         let zones = MemoryZones::new();
         let group = || {
             let zone = zones.create_zone("example.com");
@@ -267,13 +278,19 @@ impl World {
 
     /// A command that came to this replica, where it is poked if it runs.
     pub(crate) async fn ask_at(&self, replica: &str, verb: Command) {
+        self.command(SHIFT, verb).await;
+        if let Some(replica) = self.running.get(replica) {
+            replica.poke.poke_at(SHIFT);
+        }
+    }
+
+    /// A command that no replica is told of.
+    pub(crate) async fn command(&self, name: &str, verb: Command) {
         for _ in 0..10 {
-            let shift = self.shift().await;
+            let shift = self.store.load(name).await.unwrap().unwrap().shift;
             let (next, events) = command(&shift, verb, &ada(), None, self.clock.now()).unwrap();
             match self.store.commit(&Head::of(&shift), &next, &events, None, None).await {
-                Ok(()) => {
-                    return self.running.get(replica).map_or((), |replica| replica.poke.poke_at(SHIFT));
-                }
+                Ok(()) => return,
                 Err(StoreError::Conflict { .. }) => tokio::task::yield_now().await,
                 Err(error) => panic!("{error}"),
             }

@@ -5,6 +5,7 @@
 mod apart;
 mod calendar;
 mod failover;
+mod fleet;
 mod harness;
 mod latency;
 mod life;

@@ -69,8 +69,12 @@ pub(crate) struct Line {
     silent: tokio::sync::watch::Sender<bool>,
     /// Nothing is sent, and nothing answers.
     cut: AtomicBool,
+    /// How long a question takes to fail then.
+    patience: Mutex<Duration>,
     /// All requests that were made, and when.
     asked: Mutex<Vec<Instant>>,
+    /// When each zone was last read.
+    read: Mutex<BTreeMap<ZoneId, Instant>>,
     /// Batches that were sent, and when.
     sent: Mutex<Vec<Instant>>,
 }
@@ -150,7 +154,9 @@ impl Line {
             stalled: tokio::sync::watch::Sender::default(),
             silent: tokio::sync::watch::Sender::default(),
             cut: AtomicBool::new(false),
+            patience: Mutex::default(),
             asked: Mutex::default(),
+            read: Mutex::default(),
             sent: Mutex::default(),
         }
     }
@@ -161,6 +167,11 @@ impl Line {
 
     pub(crate) fn cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// From now on, a question takes so long to fail where nothing answers.
+    pub(crate) fn fails_after(&self, patience: Duration) {
+        *self.patience.lock().unwrap() = patience;
     }
 
     fn zones(&self) -> Result<&MemoryZones, ZonesError> {
@@ -178,10 +189,19 @@ impl Line {
     async fn begins(&self) {
         self.asked.lock().unwrap().push(Instant::now());
         self.silent.subscribe().wait_for(|silent| !silent).await.unwrap();
+        if self.cut.load(Ordering::SeqCst) {
+            let patience = *self.patience.lock().unwrap();
+            tokio::time::sleep(patience).await;
+        }
     }
 
     pub(crate) fn asked(&self) -> Vec<Instant> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// When the zone was last read; `None` when it never was.
+    pub(crate) fn read_at(&self, zone: &ZoneId) -> Option<Instant> {
+        self.read.lock().unwrap().get(zone).copied()
     }
 
     pub(crate) fn sent(&self) -> Vec<Instant> {
@@ -215,6 +235,7 @@ impl Zones for Line {
 
     async fn read(&self, zone: &ZoneId, names: &BTreeSet<RecordName>) -> Result<Vec<RecordSet>, ZonesError> {
         self.begins().await;
+        self.read.lock().unwrap().insert(zone.clone(), Instant::now());
         self.zones()?.read(zone, names).await
     }
 
