@@ -32,14 +32,20 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     StoreError::Unavailable { what, source: Some(Box::new(error)) }
 }
 
+/// A standby's, before or after a failover: it takes no writes.
+const READ_ONLY: &str = "25006";
+
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == READ_ONLY)
+}
+
 /// Whether it is about the server and not about what was asked of it.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 fn is_unavailable(error: &dyn DatabaseError) -> bool {
     let code = error.code().unwrap_or_default();
     let classes = [
-        "08",    // connection exceptions
-        "25006", // a standby, before or after a failover: it takes no writes
-        "28",    // the password is wrong
+        "08", // connection exceptions
+        READ_ONLY, "28",    // the password is wrong
         "3D",    // there is no such database
         "40",    // serialization failures and deadlocks
         "53",    // out of connections, memory or disk

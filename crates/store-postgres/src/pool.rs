@@ -14,7 +14,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use crate::error::StoreErrorExt;
+use crate::error::{StoreErrorExt, is_read_only};
 
 /// The engine works on one account at a time and the API on a few requests; a server allows a hundred by default.
 const CONNECTIONS: u32 = 10;
@@ -34,7 +34,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection that was idle for longer is tried before it is used; a busy one costs no extra round trip.
-const TRUSTED_IDLE: Duration = Duration::from_secs(5);
+pub(crate) const TRUSTED_IDLE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgPool, StoreError> {
     within(pool().connect_with(options.clone())).await
@@ -47,9 +47,10 @@ pub(crate) async fn ask<T>(
     question: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
 ) -> Result<T, StoreError> {
     within(async {
-        let mut lent = Lent { connection: pool.acquire().await?, tried_for: PING_TIMEOUT };
+        let mut lent = Lent { connection: pool.acquire().await?, then: Then::Return(PING_TIMEOUT) };
         let answer = question(&mut lent.connection).await;
-        lent.tried_for = DEADLINE;
+        lent.then =
+            if answer.as_ref().is_err_and(is_read_only) { Then::Close } else { Then::Return(DEADLINE) };
         answer
     })
     .await
@@ -66,6 +67,14 @@ pub(crate) async fn within<T>(answer: impl Future<Output = Result<T, sqlx::Error
     }
 }
 
+/// Gives up sooner on a connection of which only a sign of life is asked.
+pub(crate) async fn tried<T>(
+    sign_of_life: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(io::ErrorKind::TimedOut.into());
+    timeout(PING_TIMEOUT, sign_of_life).await.map_err(silent)?
+}
+
 pub(crate) async fn close(pool: &PgPool) {
     // Connections that do not answer are closed by nobody's waiting for them.
     let _ = timeout(CLOSE_TIMEOUT, pool.close()).await;
@@ -77,18 +86,32 @@ pub(crate) fn options(url: &str) -> Result<PgConnectOptions, StoreError> {
     Ok(options.application_name("crossfade").extra_float_digits(None))
 }
 
-/// A connection on its way back to the pool.
+/// A connection that was lent by the pool.
 struct Lent {
     connection: PoolConnection<Postgres>,
-    /// Not for long where the caller has left without an answer. A server that answers late is still a server.
-    tried_for: Duration,
+    then: Then,
+}
+
+/// What becomes of it.
+enum Then {
+    /// It goes back once it has answered the pool, for so long: not for long where the caller has left without an answer.
+    /// A server that answers late is still a server.
+    Return(Duration),
+    /// It leads to a server that takes no writes: a standby, perhaps the one that the old primary has become. A new one
+    /// goes where the name leads to by now.
+    Close,
 }
 
 impl Drop for Lent {
     /// The pool tries a connection before it takes it back, and would wait for ever, with one connection less: a caller
     /// may have left because there is no answer. What this drops is closed, and makes room for another.
     fn drop(&mut self) {
-        tokio::spawn(timeout(self.tried_for, self.connection.return_to_pool()));
+        match self.then {
+            Then::Return(tried_for) => {
+                tokio::spawn(timeout(tried_for, self.connection.return_to_pool()));
+            }
+            Then::Close => self.connection.close_on_drop(),
+        }
     }
 }
 
@@ -100,8 +123,7 @@ fn pool() -> PgPoolOptions {
         .before_acquire(|connection, metadata| {
             Box::pin(async move {
                 if metadata.idle_for > TRUSTED_IDLE {
-                    let silent = |_| sqlx::Error::Io(io::ErrorKind::TimedOut.into());
-                    timeout(PING_TIMEOUT, connection.ping()).await.map_err(silent)??;
+                    tried(connection.ping()).await?;
                 }
                 Ok(true)
             })

@@ -10,10 +10,11 @@ use sqlx::{
     PgPool,
     postgres::{PgListener, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 use crate::{
     error::StoreErrorExt,
-    pool::{self, ask},
+    pool::{self, TRUSTED_IDLE, ask, tried, within},
 };
 
 const CHANNEL: &str = "crossfade";
@@ -28,7 +29,7 @@ pub(crate) async fn announce(pool: &PgPool) {
     let announced = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL);
     let announced = ask(pool, async |connection| announced.execute(connection).await);
     // Nobody waits for it: whoever does not hear it polls.
-    let _ = tokio::time::timeout(ANNOUNCE_WITHIN, announced).await;
+    let _ = timeout(ANNOUNCE_WITHIN, announced).await;
 }
 
 /// Listens at a URL that leads to the server itself, and says `Ok` whenever somebody says that something was changed,
@@ -48,17 +49,30 @@ async fn listen(
     heard: impl Fn(Result<(), StoreError>),
 ) -> Result<std::convert::Infallible, StoreError> {
     let options = pool::options(url)?;
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(AGAIN_AFTER)
-        .connect_with(options)
-        .await
-        .store_error()?;
-    let mut listener = PgListener::connect_with(&pool).await.store_error()?;
-    listener.listen(CHANNEL).await.store_error()?;
+    let mut listener = within(async {
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(AGAIN_AFTER)
+            .connect_with(options)
+            .await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    })
+    .await?;
+    // Something may have been missed until here.
+    heard(Ok(()));
     loop {
-        // `None` is a connection that was lost: it is made again, and something may have been missed.
-        let _ = listener.try_recv().await.store_error()?;
-        heard(Ok(()));
+        match timeout(TRUSTED_IDLE, listener.try_recv()).await {
+            // `None` is a connection that was lost: it is made again, and something may have been missed.
+            Ok(received) => {
+                received.store_error()?;
+                heard(Ok(()));
+            }
+            // Nobody has changed anything, or the server has vanished without a word.
+            Err(_) => {
+                tried(sqlx::query("SELECT 1").execute(&mut listener)).await.store_error()?;
+            }
+        }
     }
 }

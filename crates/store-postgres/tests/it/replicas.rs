@@ -17,6 +17,8 @@ use tokio::{
 
 use crate::store;
 
+/// Shorter than a statement may wait for a lock, longer than a busy machine takes to begin one.
+const SHORT: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(600);
 const PATIENCE: Duration = Duration::from_secs(30);
 const MOMENT: Duration = Duration::from_millis(20);
@@ -27,11 +29,11 @@ async fn a_lease_is_not_taken_over_in_the_middle_of_a_commit() {
     let (born, events) = shift("www");
     store.create(&born, &events, None).await.unwrap();
     let (started, events) = commanded(&born, Command::Start, 1);
-    let a = store.acquire("default", "a", Duration::from_millis(500), 0).await.unwrap().unwrap();
-
-    // The commit has found its lease to be held, and waits for the shift's row.
     let mut shell = PgConnection::connect(&url).await.unwrap();
     sqlx::raw_sql("BEGIN; SELECT FROM shifts FOR UPDATE").execute(&mut shell).await.unwrap();
+    let a = store.acquire("default", "a", SHORT, 0).await.unwrap().unwrap();
+
+    // The commit has found its lease to be held, and waits for the shift's row.
     let committing = tokio::spawn({
         let (store, started, a) = (store.clone(), started.clone(), a.clone());
         async move { store.commit(&Head::of(&born), &started, &events, None, Some(&a)).await }
@@ -95,7 +97,7 @@ async fn a_watch_outlives_its_connection() {
     until_heard(&heard, release).await;
 }
 
-fn listening(url: &str) -> Arc<Notify> {
+pub(crate) fn listening(url: &str) -> Arc<Notify> {
     let heard = Arc::new(Notify::new());
     tokio::spawn({
         let (url, heard) = (url.to_owned(), heard.clone());
@@ -112,7 +114,7 @@ fn listening(url: &str) -> Arc<Notify> {
 }
 
 /// Does something again and again until it is heard of.
-async fn until_heard(heard: &Notify, act: impl AsyncFn()) {
+pub(crate) async fn until_heard(heard: &Notify, act: impl AsyncFn()) {
     let heard_of = async {
         loop {
             act().await;

@@ -6,9 +6,10 @@ use crossfade_core::shift::Command;
 use crossfade_ports::{
     Store, StoreError,
     conformance::store::sample::{commanded, shift},
-    store::Head,
+    store::{Head, Replica},
 };
 use crossfade_store_postgres::{PostgresStore, testing::Server};
+use futures::future::join_all;
 use sqlx::{Connection, PgConnection};
 
 use crate::store;
@@ -50,6 +51,34 @@ async fn a_broken_connection_is_replaced() {
     // The one that notices may fail; the next may not.
     store.load("www").await.ok();
     store.load("www").await.unwrap();
+}
+
+/// As after a failover, where they were made before the name of the server led to the new primary.
+#[tokio::test]
+async fn connections_that_take_no_writes_are_replaced() {
+    let Some((_, url)) = store().await else { return };
+    let mut shell = PgConnection::connect(&url).await.unwrap();
+    let database: String =
+        sqlx::query_scalar("SELECT current_database()").fetch_one(&mut shell).await.unwrap();
+    let alter = async |shell: &mut PgConnection, how: &str| {
+        let statement = format!(r#"ALTER DATABASE "{database}" {how}"#);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(shell).await.unwrap();
+    };
+    alter(&mut shell, "SET default_transaction_read_only = on").await;
+    let store = PostgresStore::connect(&url).await.unwrap();
+    const ALL: usize = 10;
+    for loaded in join_all((0..ALL).map(|_| store.load("www"))).await {
+        loaded.unwrap();
+    }
+    alter(&mut shell, "RESET default_transaction_read_only").await;
+    let replica = Replica { id: "a".to_owned(), accounts: [].into() };
+    let attend = async || store.attend(&replica, Duration::from_secs(60)).await;
+    assert!(matches!(attend().await, Err(StoreError::Unavailable { .. })));
+    for _ in 1..ALL {
+        // Each is found out by itself.
+        attend().await.ok();
+    }
+    attend().await.unwrap();
 }
 
 #[tokio::test]

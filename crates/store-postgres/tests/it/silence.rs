@@ -12,6 +12,8 @@ use tokio::{
     sync::watch,
 };
 
+use crate::replicas::{listening, until_heard};
+
 /// For what would otherwise never come.
 const FOREVER: Duration = Duration::from_secs(120);
 
@@ -57,16 +59,34 @@ async fn closing_does_not_wait_for_what_hangs() {
     }
 }
 
+#[tokio::test]
+async fn a_listener_that_hears_nothing_any_more_listens_anew() {
+    let Some((url, way)) = database().await else { return };
+    let heard = listening(&way.leading_to(&url));
+    let store = PostgresStore::connect(&url).await.unwrap();
+    let change = async || {
+        let lease = store.acquire("x", "a", FOREVER, 0).await.unwrap().unwrap();
+        store.release(&lease).await.unwrap();
+    };
+    until_heard(&heard, change).await;
+    way.dies();
+    until_heard(&heard, change).await;
+}
+
 async fn store() -> Option<(PostgresStore, Way)> {
+    let (url, way) = database().await?;
+    Some((PostgresStore::connect(&way.leading_to(&url)).await.unwrap(), way))
+}
+
+/// The URL of a database of its own, and a way to its server.
+async fn database() -> Option<(String, Way)> {
     let server = Server::shared()?;
-    let url = server.database().await;
-    let way = Way::to(server.address()).await;
-    let url = url.replace(&server.address().to_string(), &way.address.to_string());
-    Some((PostgresStore::connect(&url).await.unwrap(), way))
+    Some((server.database().await, Way::to(server.address()).await))
 }
 
 /// Leads to a server. A connection that dies on it stays open, and carries nothing any more.
 struct Way {
+    server: SocketAddr,
     address: SocketAddr,
     state: watch::Sender<State>,
 }
@@ -82,7 +102,7 @@ struct State {
 impl Way {
     async fn to(server: SocketAddr) -> Way {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let way = Way { address: listener.local_addr().unwrap(), state: watch::Sender::default() };
+        let way = Way { server, address: listener.local_addr().unwrap(), state: watch::Sender::default() };
         let state = way.state.subscribe();
         tokio::spawn(async move {
             loop {
@@ -91,6 +111,11 @@ impl Way {
             }
         });
         way
+    }
+
+    /// The same database, asked along this way.
+    fn leading_to(&self, url: &str) -> String {
+        url.replace(&self.server.to_string(), &self.address.to_string())
     }
 
     /// What there is dies; what comes later lives.
