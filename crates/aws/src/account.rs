@@ -78,23 +78,33 @@ pub async fn connect(config: &AccountConfig, name: &str) -> Result<Account, Conn
     let Some(region) = base.region().cloned() else {
         return Err(ConnectError::NoRegion { account: name.to_owned() });
     };
-    let sdk = match &config.role_arn {
-        Some(role) => with_role(&base, role, config.external_id.as_deref(), name).await,
-        None => base,
-    };
-    let emulator = config.emulator.as_ref();
-    let mut route53 = aws_sdk_route53::config::Builder::from(&sdk).region(route53_region(&region));
-    if let Some(endpoint) = config.route53_endpoint.as_ref().or(emulator) {
-        route53 = route53.endpoint_url(endpoint);
-    }
+    let sdk = identified(base, config, name).await;
     let mut cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&sdk);
-    if let Some(endpoint) = config.cloudwatch_endpoint.as_ref().or(emulator) {
+    if let Some(endpoint) = config.cloudwatch_endpoint.as_ref().or(config.emulator.as_ref()) {
         cloudwatch = cloudwatch.endpoint_url(endpoint);
     }
     Ok(Account {
-        zones: Arc::new(Route53::new(aws_sdk_route53::Client::from_conf(route53.build()))),
+        zones: Arc::new(route53(&sdk, config, &region)),
         metrics: Arc::new(CloudWatch::new(cloudwatch, region)),
     })
+}
+
+/// Makes the client of Route 53 alone. It has no region, so whoever has said none can still use it.
+pub async fn connect_route53(config: &AccountConfig, name: &str) -> Result<Route53, ConnectError> {
+    check(config, name)?;
+    let base = base(config).await;
+    let region = base.region().cloned().unwrap_or(ROUTE53_REGION);
+    // A role is assumed in some region.
+    let base = base.into_builder().region(region.clone()).build();
+    Ok(route53(&identified(base, config, name).await, config, &region))
+}
+
+fn route53(sdk: &SdkConfig, config: &AccountConfig, region: &Region) -> Route53 {
+    let mut route53 = aws_sdk_route53::config::Builder::from(sdk).region(route53_region(region));
+    if let Some(endpoint) = config.route53_endpoint.as_ref().or(config.emulator.as_ref()) {
+        route53 = route53.endpoint_url(endpoint);
+    }
+    Route53::new(aws_sdk_route53::Client::from_conf(route53.build()))
 }
 
 fn check(config: &AccountConfig, name: &str) -> Result<(), ConnectError> {
@@ -151,13 +161,15 @@ async fn base(config: &AccountConfig) -> SdkConfig {
     loader.load().await
 }
 
-async fn with_role(base: &SdkConfig, role: &str, external_id: Option<&str>, name: &str) -> SdkConfig {
-    let mut provider = AssumeRoleProvider::builder(role).session_name(session_name(name)).configure(base);
-    if let Some(external_id) = external_id {
+/// With the role, if there is one.
+async fn identified(base: SdkConfig, config: &AccountConfig, name: &str) -> SdkConfig {
+    let Some(role) = &config.role_arn else { return base };
+    let mut provider = AssumeRoleProvider::builder(role).session_name(session_name(name)).configure(&base);
+    if let Some(external_id) = &config.external_id {
         provider = provider.external_id(external_id);
     }
     let provider = SharedCredentialsProvider::new(provider.build().await);
-    base.clone().into_builder().credentials_provider(provider).build()
+    base.into_builder().credentials_provider(provider).build()
 }
 
 /// The SDK finds this by itself for Route 53's own address, but not for another endpoint.

@@ -10,7 +10,7 @@ mod failure;
 mod route53;
 
 pub use crate::{
-    account::{AccountConfig, ConnectError, connect},
+    account::{AccountConfig, ConnectError, connect, connect_route53},
     cloudwatch::CloudWatch,
     route53::Route53,
 };

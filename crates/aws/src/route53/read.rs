@@ -1,7 +1,7 @@
 //! Record sets at some names, in as few requests as possible.
 //!
-//! A listing begins at a name and goes on to the end of the zone, 300 record sets at a time. The fence of a name is
-//! listed right behind it, so ordinarily one page answers for both, and both are as they were at one moment.
+//! A listing begins at a name and goes on to the end of the zone, a page at a time. The fence of a name is listed right
+//! behind it, so ordinarily one page answers for both, and both are as they were at one moment.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,11 @@ use crate::call::observed;
 
 /// The most that Route 53 gives at once.
 /// <https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html>
-const PAGE: i32 = 300;
+const PAGE_MAX: i32 = 300;
+
+/// For a name and its fence, which are together. It has room for weights of several types; of the hundreds of other record
+/// sets behind them nothing is wanted, and zones are read all the time.
+const PAGE_OF_ONE: i32 = 40;
 
 pub(super) async fn read(
     client: &Client,
@@ -23,6 +27,8 @@ pub(super) async fn read(
 ) -> Result<Vec<RecordSet>, ZonesError> {
     let mut wanted: Vec<&RecordName> = names.iter().collect();
     wanted.sort_by(|a, b| order::compare(a, b));
+    // Several names may be anywhere: a long page may have them all.
+    let size = if wanted.len() <= 2 { PAGE_OF_ONE } else { PAGE_MAX };
     let mut found = Vec::new();
     let mut last: Option<Page> = None;
     for name in wanted {
@@ -32,7 +38,7 @@ pub(super) async fn read(
         }
         let mut from = Position { name: name.clone(), record_type: None, set_identifier: None };
         loop {
-            let page = list(client, zone, from).await?;
+            let page = list(client, zone, from, size).await?;
             found.extend(page.sets.iter().filter(|set| set.name == *name).cloned());
             // Whatever the order, the record sets of one name are together, and the listing began with them.
             let next = page.next.clone().filter(|next| next.name == *name);
@@ -74,14 +80,14 @@ impl Page {
     }
 }
 
-async fn list(client: &Client, zone: &ZoneId, from: Position) -> Result<Page, ZonesError> {
+async fn list(client: &Client, zone: &ZoneId, from: Position, size: i32) -> Result<Page, ZonesError> {
     let call = client
         .list_resource_record_sets()
         .hosted_zone_id(&zone.0)
         .start_record_name(from.name.as_str())
         .set_start_record_type(from.record_type.clone())
         .set_start_record_identifier(from.set_identifier.clone())
-        .max_items(PAGE);
+        .max_items(size);
     let answer = observed("ListResourceRecordSets", call.send()).await;
     let answer = answer.map_err(|error| of_read(&error, &zone.0))?;
     let sets = answer.resource_record_sets().iter().map(convert::record_set).collect();

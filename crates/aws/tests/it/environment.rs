@@ -10,8 +10,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crossfade_aws::{AccountConfig, ConnectError, connect};
+use crossfade_aws::{AccountConfig, ConnectError, connect, connect_route53};
 use crossfade_core::gate::{MetricQuery, Provider};
+use crossfade_ports::Zones as _;
 use jiff::{SignedDuration, Timestamp};
 
 #[test]
@@ -82,8 +83,20 @@ fn a_role_is_assumed_with_its_external_id_and_a_telling_name() {
 }
 
 #[test]
-fn an_account_without_a_region_is_not_connected() {
-    run("nowhere", &KEYS);
+fn an_account_without_a_region_has_route_53_and_no_metrics() {
+    let all = Recorder::start();
+    run("nowhere", &[&KEYS[..], &[("AWS_ENDPOINT_URL", all.url.as_str())]].concat());
+    let listing = all.only();
+    assert!(listing.contains("/us-east-1/route53/aws4_request"), "{listing}");
+}
+
+#[test]
+fn a_role_needs_no_region_for_route_53() {
+    let (sts, others) = (Recorder::start(), Recorder::start());
+    let endpoints = [("AWS_ENDPOINT_URL", others.url.as_str()), ("AWS_ENDPOINT_URL_STS", &sts.url)];
+    run("role_nowhere", &[&KEYS[..], &endpoints[..]].concat());
+    assert!(sts.only().contains("action=assumerole&"));
+    assert!(others.only().contains("credential=asiarole/"));
 }
 
 const KEYS: [(&str, &str); 2] =
@@ -224,5 +237,16 @@ mod alone {
     async fn nowhere() {
         let error = connect(&AccountConfig::default(), "prod").await.err();
         assert_eq!(error, Some(ConnectError::NoRegion { account: "prod".to_owned() }));
+        let zones = connect_route53(&AccountConfig::default(), "prod").await.unwrap();
+        assert_eq!(zones.find("example.com").await, Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    #[ignore = "run by another test, with an environment"]
+    async fn role_nowhere() {
+        let role_arn = Some("arn:aws:iam::123456789012:role/crossfade".to_owned());
+        let config = AccountConfig { role_arn, ..AccountConfig::default() };
+        let zones = connect_route53(&config, "prod").await.unwrap();
+        assert_eq!(zones.find("example.com").await, Ok(Vec::new()));
     }
 }

@@ -9,6 +9,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    error::Error as _,
     time::Duration,
 };
 
@@ -32,7 +33,7 @@ use crate::{
 /// After so many refusals the weights are written over whatever is there: the person who asks has decided.
 const REFUSALS: u32 = 3;
 
-/// Of all kinds. More says that something else than a race is wrong.
+/// Of all kinds, reading and writing. More says that something else than a race is wrong.
 const ATTEMPTS: u32 = 10;
 
 /// Route 53 asks for that much after a throttled request.
@@ -41,6 +42,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Usually a minute at most; the change is accepted by then in any case.
 const IN_SYNC: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_secs(2);
+
+/// How often something may still be tried.
+struct Attempts(u32);
 
 /// What is known of a name before a write.
 struct Found {
@@ -57,13 +61,13 @@ pub async fn revert(
     reason: Option<String>,
 ) -> Result<Exit, Failure> {
     let loaded = super::config::load(context, &access.config)?;
-    let account = compose::account(&loaded.config, &access.account).await?;
-    let zones = account.zones.as_ref();
+    let route53 = compose::route53(&loaded.config, &access.account).await?;
+    let (zones, mut attempts) = (&route53, Attempts(ATTEMPTS));
     let name = RecordName::new(record);
-    let zone = only_zone(zones, zone).await?;
+    let zone = only_zone(zones, zone, &mut attempts).await?;
     let why = reason.map_or_else(String::new, |reason| format!(": {reason}"));
     let comment = format!("crossfade revert --direct by {}{why}", context.global.actor);
-    let (found, change) = write(zones, &zone, &name, &comment).await?;
+    let (found, change) = write(zones, &zone, &name, &comment, &mut attempts).await?;
     answer(context, &zone, &name, &found, change.as_ref())?;
     if let Some(change) = &change {
         in_sync(zones, change).await?;
@@ -76,8 +80,22 @@ pub async fn revert(
     Ok(Exit::Done)
 }
 
-async fn only_zone(zones: &dyn Zones, id_or_name: &str) -> Result<ZoneId, Failure> {
-    let found = zones.find(id_or_name).await.map_err(|error| unread(error, id_or_name))?;
+impl Attempts {
+    /// Lets it be tried again, and says why; after the last attempt, this is the failure.
+    fn again(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.0 = self.0.saturating_sub(1);
+        if self.0 == 0 {
+            let hint = "repeat the command, or set the weights in the AWS console";
+            return Err(failure.notes([format!("given up after {ATTEMPTS} attempts")]).hint(hint));
+        }
+        let why = failure.source().map_or_else(String::new, |why| format!(" ({why})"));
+        render::note(format!("{failure}{why}; trying again"));
+        Ok(())
+    }
+}
+
+async fn only_zone(zones: &dyn Zones, id_or_name: &str, attempts: &mut Attempts) -> Result<ZoneId, Failure> {
+    let found = answered(id_or_name, attempts, async || zones.find(id_or_name).await).await?;
     match found.as_slice() {
         [zone] => Ok(zone.id.clone()),
         [] => Err(Failure::failed(format!("there is no hosted zone {id_or_name} in this account"))
@@ -98,20 +116,24 @@ async fn write(
     zone: &ZoneId,
     name: &RecordName,
     comment: &str,
+    attempts: &mut Attempts,
 ) -> Result<(Found, Option<ChangeId>), Failure> {
+    let names = BTreeSet::from([name.clone(), name.fence()]);
     let mut refusals = 0;
     let mut sent: Option<u64> = None;
-    for _ in 0..ATTEMPTS {
-        let found = look(zones, zone, name).await?;
+    loop {
+        let listed = answered(&zone.0, attempts, async || zones.read(zone, &names).await).await;
+        let found = look(listed.map_err(|failure| warned(failure, sent))?, zone, name)?;
         if sent == Some(found.fence.generation) && is_there(&found) {
             return Ok((found, None));
         }
         let batch = batch(&found, zone, name, comment, refusals >= REFUSALS)?;
         match zones.submit(&batch).await {
             Ok(change) => return Ok((found, Some(change))),
-            Err(SubmitError::Refused(why)) => {
+            Err(error @ SubmitError::Refused(_)) => {
                 refusals += 1;
-                render::note(format!("refused ({why}); reading again"));
+                let failure = Failure::new(Exit::Refused, "Route 53 refused the write").because(error);
+                attempts.again(warned(failure, sent))?;
             }
             Err(error @ SubmitError::Denied(_)) => {
                 return Err(Failure::new(Exit::NotAllowed, "AWS does not allow the write").because(error));
@@ -126,18 +148,45 @@ async fn write(
                 | SubmitError::NotSent(_)),
             ) => {
                 sent = Some(found.fence.generation + 1);
-                render::note(format!("{error}; trying again"));
+                let failure =
+                    Failure::new(Exit::Unreachable, "the write was not acknowledged").because(error);
+                attempts.again(warned(failure, sent))?;
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
-    Err(Failure::new(Exit::Unreachable, format!("the write was not taken in {ATTEMPTS} attempts"))
-        .hint("repeat the command, or set the weights in the AWS console"))
 }
 
-async fn look(zones: &dyn Zones, zone: &ZoneId, name: &RecordName) -> Result<Found, Failure> {
-    let names = BTreeSet::from([name.clone(), name.fence()]);
-    let listed = zones.read(zone, &names).await.map_err(|error| unread(error, &zone.0))?;
+/// Asks Route 53 until it answers.
+async fn answered<T>(
+    zone: &str,
+    attempts: &mut Attempts,
+    ask: impl AsyncFn() -> Result<T, ZonesError>,
+) -> Result<T, Failure> {
+    loop {
+        let error = match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let retryable = error.is_retryable();
+        let failure = unread(error, zone);
+        if !retryable {
+            return Err(failure);
+        }
+        attempts.again(failure)?;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Whoever reads of the failure should know that something was sent.
+fn warned(failure: Failure, sent: Option<u64>) -> Failure {
+    match sent {
+        Some(_) => failure.notes(["a write that had no answer may have been applied, or be applied yet"]),
+        None => failure,
+    }
+}
+
+fn look(listed: Vec<RecordSet>, zone: &ZoneId, name: &RecordName) -> Result<Found, Failure> {
     let fence = fence::find(&listed, name).and_then(Fence::decode).ok_or_else(|| {
         Failure::new(Exit::Refused, format!("{name} has no fence in zone {zone}: no shift has written to it"))
             .hint(format!("the fence is the TXT record {}; --name is the record that moves", name.fence()))

@@ -29,7 +29,7 @@ impl Zone {
     }
 
     async fn write(&self) -> Result<(Found, Option<ChangeId>), Failure> {
-        write(&self.zones, &self.id, &self.name, "a test").await
+        write(&self.zones, &self.id, &self.name, "a test", &mut Attempts(ATTEMPTS)).await
     }
 
     fn weights(&self) -> Vec<(String, u8)> {
@@ -95,7 +95,8 @@ async fn a_lost_answer_is_told_by_the_fence() {
 async fn what_cannot_be_taken_back_is_refused() {
     let zone = Zone::new();
     let nobody = RecordName::new("api.example.com");
-    let failure = write(&zone.zones, &zone.id, &nobody, "a test").await.err().unwrap();
+    let failure =
+        write(&zone.zones, &zone.id, &nobody, "a test", &mut Attempts(ATTEMPTS)).await.err().unwrap();
     assert_eq!(failure.exit, Exit::Refused);
 
     // The only member with a weight in the baseline is gone.
@@ -108,4 +109,32 @@ async fn what_cannot_be_taken_back_is_refused() {
     zone.zones.fail_submit(SubmitFault::Answer(SubmitError::Denied("no".to_owned())));
     zone.zones.create_group(&zone.id, "www.example.com", &[("legacy", 1)]);
     assert_eq!(zone.write().await.err().unwrap().exit, Exit::NotAllowed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zone_that_cannot_be_read_is_read_again() {
+    let zone = Zone::new();
+    zone.zones.fail_submit(SubmitFault::AppliedUnanswered);
+    zone.zones.fail_reads(Some(ZonesError::Throttled("slowly".to_owned())));
+    let recovers = async {
+        tokio::time::sleep(PAUSE * (ATTEMPTS - 2)).await;
+        zone.zones.fail_reads(None);
+    };
+    let (written, ()) = tokio::join!(zone.write(), recovers);
+    written.unwrap();
+    assert_eq!((zone.weights(), zone.generation()), (baseline(), 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_it_gives_up_on_says_what_stood_in_the_way() {
+    let zone = Zone::new();
+    zone.zones.fail_reads(Some(ZonesError::Throttled("slowly".to_owned())));
+    let failure = zone.write().await.err().unwrap();
+    assert_eq!(failure.exit, Exit::Unreachable);
+    assert!(failure.hints().concat().contains("repeat the command"), "{failure:?}");
+
+    let zone = Zone::new();
+    zone.refuse(ATTEMPTS);
+    assert_eq!(zone.write().await.err().unwrap().exit, Exit::Refused);
+    assert_eq!(zone.generation(), 4);
 }
