@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, error::Error as _, time::Duration};
 use crossfade_api::types::{Chain, Done, Fleet, FleetVerb, Page, Problem, Shift, Verb};
 use crossfade_core::{
     chain::{Head, Row},
-    event::Event,
+    event::{Actor, Event},
     plan::Format,
     preview::Preview,
     shift::Command,
@@ -17,7 +17,10 @@ use serde::de::DeserializeOwned;
 
 pub use self::problem::of_problem;
 use self::problem::unexpected;
-use crate::failure::{Exit, Failure};
+use crate::{
+    compose,
+    failure::{Exit, Failure},
+};
 
 #[derive(Debug)]
 pub struct Client {
@@ -37,8 +40,18 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// As many as the API gives at once.
 const PAGE: u32 = 200;
 
+/// The name that stands in the history. Whoever is logged in as the user of the daemon is not the daemon.
+fn name_of(actor: &str) -> String {
+    match actor.trim() {
+        "" => "unknown".to_owned(),
+        name if name == Actor::daemon().0 => format!("{name}@{}", compose::host()),
+        name => name.to_owned(),
+    }
+}
+
 impl Client {
     pub fn new(server: &str, actor: &str) -> Result<Client, Failure> {
+        let actor = &name_of(actor);
         let wrong = || Failure::new(Exit::Usage, format!("--server {server} is not a URL"));
         let mut url: Url = server
             .parse()
@@ -269,5 +282,17 @@ impl Client {
         Failure::new(Exit::Unreachable, message)
             .notes(why.map(|why| format!("caused by: {why}")))
             .hint("`crossfade serve` runs it here; --server or CROSSFADE_SERVER says where it is")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_acts_in_the_name_of_the_daemon() {
+        assert_eq!(name_of("ada"), "ada");
+        assert_eq!(name_of(" "), "unknown");
+        assert!(name_of("crossfade").starts_with("crossfade@"));
     }
 }

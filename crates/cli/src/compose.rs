@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossfade_api::App;
-use crossfade_aws::{AccountConfig, ConnectError};
+use crossfade_aws::{AccountConfig, ConnectError, Route53};
 use crossfade_engine::{Engine, Point, Probe};
 use crossfade_ports::{Account, Accounts, Clock, Poke, Store, StoreError, SystemClock, Vitals};
 use crossfade_probe::Prober;
@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, redacted},
     failure::{Exit, Failure},
+    telemetry,
 };
 
 /// A running daemon: the API and the engine over one store.
@@ -138,6 +139,7 @@ impl Daemon {
         let installation = database.usable(store.installation().await)?;
         let (poke, vitals) = (Poke::default(), Vitals::default());
         let watch = watch(config.store.listen_url.clone(), poke.clone());
+        let upkeep = telemetry::upkeep(prometheus.clone());
         let app = App {
             store: Arc::clone(&store),
             accounts: accounts.clone(),
@@ -168,6 +170,7 @@ impl Daemon {
         let mut parts = JoinSet::new();
         parts.spawn(async move { server.await.map_err(ComposeError::Server) });
         parts.spawn(engine.run(shutdown.clone()).map(Ok));
+        parts.spawn(shutdown.clone().run_until_cancelled_owned(upkeep).map(|_| Ok(())));
         parts.spawn(shutdown.clone().run_until_cancelled_owned(watch).map(|_| Ok(())));
         Ok(Daemon { address, database, _reserved: reserved, shutdown, parts, ended: None })
     }
@@ -293,7 +296,7 @@ async fn watch(url: Option<String>, poke: Poke) {
 }
 
 /// This machine's name, for people.
-fn host() -> String {
+pub fn host() -> String {
     // Where there is no such file, the process is told by the rest.
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("localhost").to_owned()
@@ -301,11 +304,19 @@ fn host() -> String {
 
 /// One account of the configuration, without a daemon.
 pub async fn account(config: &Config, name: &str) -> Result<Account, ComposeError> {
-    let account: &AccountConfig = config.accounts.get(name).ok_or_else(|| ComposeError::NoSuchAccount {
+    connect(config, named(config, name)?, name).await
+}
+
+/// Route 53 of one account, with nothing that only metrics need.
+pub async fn route53(config: &Config, name: &str) -> Result<Route53, ComposeError> {
+    Ok(crossfade_aws::connect_route53(named(config, name)?, name).await?)
+}
+
+fn named<'a>(config: &'a Config, name: &str) -> Result<&'a AccountConfig, ComposeError> {
+    config.accounts.get(name).ok_or_else(|| ComposeError::NoSuchAccount {
         name: name.to_owned(),
         known: config.accounts.keys().cloned().collect(),
-    })?;
-    connect(config, account, name).await
+    })
 }
 
 /// An account of AWS, with the Prometheus of the configuration beside its CloudWatch.

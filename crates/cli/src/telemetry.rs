@@ -1,5 +1,7 @@
 //! Logs on standard error, and the counters behind `/metrics`.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
@@ -37,4 +39,16 @@ pub fn recorder() -> Result<PrometheusHandle, Failure> {
     PrometheusBuilder::new()
         .install_recorder()
         .map_err(|error| Failure::failed("the counters cannot be set up").because(error))
+}
+
+const UPKEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Counters keep every single duration until somebody asks for `/metrics` or sees to them, which nobody may ever do. Never
+/// ends.
+pub async fn upkeep(counters: Option<PrometheusHandle>) {
+    let Some(counters) = counters else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(UPKEEP_EVERY).await;
+        counters.run_upkeep();
+    }
 }

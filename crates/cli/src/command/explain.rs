@@ -7,7 +7,7 @@ use crossfade_core::{
 };
 use serde::Serialize;
 
-use super::Context;
+use super::{Context, status::ends_without_a_verb};
 use crate::{
     args::{Named, Output},
     failure::{Exit, Failure},
@@ -97,6 +97,7 @@ fn of_hold(name: &str, hold: &Hold) -> Because {
         ),
         _ if hold.until_resumed => format!("crossfade resume {name}"),
         Cause::Approval => format!("crossfade approve {name}"),
+        _ if ends_without_a_verb(hold) => "do what is said above; it does not end by itself".to_owned(),
         Cause::NoData => "look why no metrics arrive; it goes on when they do".to_owned(),
         Cause::Fault => "look at what is said above; it goes on when that ends".to_owned(),
         Cause::Operator | Cause::Gate | Cause::Calendar | Cause::Dependency => {
@@ -106,5 +107,25 @@ fn of_hold(name: &str, hold: &Hold) -> Because {
     Because {
         why: format!("held since {} by {}: {}{reason}", render::instant(hold.since), hold.by, hold.sentence),
         remedy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_that_no_verb_ends_is_not_said_to_end_by_itself() {
+        let hold = |code: &str| Hold {
+            cause: Cause::Dependency,
+            code: code.to_owned(),
+            since: jiff::Timestamp::UNIX_EPOCH,
+            by: "crossfade".to_owned(),
+            reason: None,
+            sentence: "The next step is below what a group has.".to_owned(),
+            until_resumed: false,
+        };
+        assert!(of_hold("www", &hold("lowers")).remedy.contains("does not end by itself"));
+        assert!(of_hold("www", &hold("after")).remedy.contains("none is needed"));
     }
 }

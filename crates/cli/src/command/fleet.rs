@@ -48,7 +48,9 @@ pub async fn revert(context: &Context, args: RevertArgs) -> Result<Exit, Failure
         (false, Some(name)) => {
             one(context, &name, why).await.map_err(|failure| with_way_around(failure, &name))
         }
-        (false, None) => many(context, Command::Revert, selection.labels, why).await,
+        (false, None) => many(context, Command::Revert, selection.labels, why)
+            .await
+            .map_err(|failure| with_way_around(failure, "each shift")),
     }
 }
 
@@ -119,22 +121,21 @@ async fn many(
         Output::Table if fleet.items.is_empty() => render::note("no shift is selected"),
         Output::Table => render::line(as_table(&fleet))?,
     }
-    let failed: Vec<&str> = fleet
-        .items
-        .iter()
-        .filter(|item| item.outcome == Outcome::Failed)
-        .map(|item| item.name.as_str())
-        .collect();
-    if failed.is_empty() {
-        return Ok(Exit::Done);
-    }
-    let exit =
-        fleet.items.iter().find_map(|item| item.problem.clone()).map_or(Exit::Failed, |p| of_problem(p).exit);
+    left(&fleet).map_or(Ok(Exit::Done), Err)
+}
+
+/// What could not be done of it.
+fn left(fleet: &Fleet) -> Option<Failure> {
+    let failed: Vec<_> = fleet.items.iter().filter(|item| item.outcome == Outcome::Failed).collect();
+    let first = failed.first()?.name.as_str();
+    let problem = failed.iter().find_map(|item| item.problem.clone());
+    let exit = problem.map_or(Exit::Failed, |problem| of_problem(problem).exit);
     // Never the verb by name: a shift that could not be read may not be one that was meant.
-    let hint = format!("crossfade status {}", failed.first().copied().unwrap_or("NAME"));
-    Err(Failure::new(exit, format!("{} of {} could not be done", failed.len(), fleet.items.len()))
-        .notes(failed)
-        .hint(format!("the same command again does what is left; `{hint}` shows what stands in the way")))
+    let hint = format!(
+        "the same command again does what is left; `crossfade status {first}` shows what stands in the way"
+    );
+    let what = format!("{} of {} could not be done", failed.len(), fleet.items.len());
+    Some(Failure::new(exit, what).notes(failed.iter().map(|item| item.name.as_str())).hint(hint))
 }
 
 fn as_table(fleet: &Fleet) -> String {
@@ -160,4 +161,33 @@ fn with_way_around(failure: Failure, name: &str) -> Failure {
         "{name} can be reverted without the daemon and its database, each of its records by\n      \
          crossfade revert --direct --zone ZONE --name RECORD"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn item(name: &str, outcome: &str, code: &str) -> serde_json::Value {
+        let problem =
+            json!({ "type": "about:blank", "title": "T", "status": 409, "detail": "D.", "code": code });
+        json!({ "name": name, "outcome": outcome, "events": [], "headline": null, "problem": problem })
+    }
+
+    #[test]
+    fn what_has_failed_decides_about_the_exit_code_and_not_what_was_passed_over() {
+        let items = [item("api", "skipped", "not_now"), item("www", "failed", "store_unavailable")];
+        let fleet: Fleet = serde_json::from_value(json!({ "items": items })).unwrap();
+        let failure = left(&fleet).unwrap();
+        assert_eq!(
+            (failure.exit, failure.to_string().as_str()),
+            (Exit::Unreachable, "1 of 2 could not be done")
+        );
+        let hint = failure.hints().concat();
+        assert!(hint.contains("crossfade status www") && !hint.contains("crossfade revert"), "{hint}");
+
+        let items = [item("api", "skipped", "not_now")];
+        assert!(left(&serde_json::from_value(json!({ "items": items })).unwrap()).is_none());
+    }
 }

@@ -7,8 +7,8 @@ use std::{
 
 use clap::Args;
 use crossfade_api::types::Shift;
-use crossfade_core::shift::Cause;
-use tokio::time::Instant;
+use crossfade_core::shift::{Cause, Hold};
+use tokio::time::{Instant, timeout_at};
 
 use super::Context;
 use crate::{
@@ -76,7 +76,17 @@ pub async fn run(context: &Context, args: StatusArgs) -> Result<Exit, Failure> {
 
 /// Whether it stays as it is until somebody does something.
 pub(super) fn needs_a_person(shift: &Shift) -> bool {
-    shift.holds.iter().any(|hold| hold.until_resumed || matches!(hold.cause, Cause::Drift | Cause::Approval))
+    let needs_one = |hold: &Hold| {
+        hold.until_resumed
+            || matches!(hold.cause, Cause::Drift | Cause::Approval)
+            || ends_without_a_verb(hold)
+    };
+    shift.holds.iter().any(needs_one)
+}
+
+/// Whether a person ends it by something else than a verb for it, as its sentence says: another plan, or `revert --direct`.
+pub(super) fn ends_without_a_verb(hold: &Hold) -> bool {
+    ["lowers", "unknown_history"].contains(&hold.code.as_str())
 }
 
 fn ended(shift: &Shift, wait: bool) -> Option<Exit> {
@@ -95,12 +105,20 @@ fn ended(shift: &Shift, wait: bool) -> Option<Exit> {
 async fn patiently(client: &Client, name: &str, deadline: Option<Instant>) -> Result<Option<Shift>, Failure> {
     let give_up = Instant::now() + PATIENCE;
     loop {
-        match client.shift(name).await {
+        let asked = client.shift(name);
+        // A daemon that takes the question and says nothing.
+        let answer = match deadline {
+            None => asked.await,
+            Some(deadline) => match timeout_at(deadline, asked).await {
+                Ok(answer) => answer,
+                Err(_) => return Ok(None),
+            },
+        };
+        match answer {
             Ok(shift) => return Ok(Some(shift)),
             Err(failure) if failure.exit != Exit::Unreachable || Instant::now() > give_up => {
                 return Err(failure);
             }
-            Err(_) if deadline.is_some_and(|deadline| Instant::now() > deadline) => return Ok(None),
             Err(failure) => render::note(format!("{failure}; trying again")),
         }
         tokio::time::sleep(EVERY).await;

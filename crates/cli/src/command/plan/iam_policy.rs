@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossfade_core::{
     RecordName, RecordType,
+    gate::{Provider, queries},
     plan::{Plan, Question},
 };
 use serde_json::{Value, json};
@@ -40,21 +41,29 @@ pub(super) fn policy(plan: &Plan) -> Value {
         "Sid": "Follow", "Effect": "Allow", "Action": "route53:GetChange", "Resource": "arn:aws:route53:::change/*",
     }));
     // None of these can be narrowed to a resource, or, as with composite alarms, only by leaving some out.
-    let mut unscoped: BTreeSet<&str> =
-        plan.gates.iter().flat_map(|gate| reads(&gate.question)).copied().collect();
+    let mut unscoped: BTreeSet<&str> = plan.gates.iter().flat_map(|gate| reads(&gate.question)).collect();
     if plan.records.iter().any(|records| !is_id(&records.zone)) {
         unscoped.insert("route53:ListHostedZonesByName");
     }
-    statements.push(json!({ "Sid": "Look", "Effect": "Allow", "Action": unscoped, "Resource": "*" }));
+    // IAM takes no statement without an action.
+    if !unscoped.is_empty() {
+        statements.push(json!({ "Sid": "Look", "Effect": "Allow", "Action": unscoped, "Resource": "*" }));
+    }
     json!({ "Version": "2012-10-17", "Statement": statements })
 }
 
 /// What a gate reads of CloudWatch; what a preview looks for besides, where it finds nothing.
-fn reads(question: &Question) -> &'static [&'static str] {
-    match question {
-        Question::Errors(_) | Question::Latency(_) => &["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"],
-        Question::Alarms(_) => &["cloudwatch:DescribeAlarms"],
-        Question::Probe(_) => &[],
+fn reads(question: &Question) -> Vec<&'static str> {
+    let (to, from) = match question {
+        Question::Errors(errors) => (&errors.error_rate.to, &errors.error_rate.from),
+        Question::Latency(latency) => (&latency.latency.to, &latency.latency.from),
+        Question::Alarms(_) => return vec!["cloudwatch:DescribeAlarms"],
+        Question::Probe(_) => return Vec::new(),
+    };
+    let asked: Vec<_> = [to].into_iter().chain(from).flat_map(queries).collect();
+    match asked.iter().any(|query| query.provider == Provider::CloudWatch) {
+        true => vec!["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"],
+        false => Vec::new(),
     }
 }
 
@@ -131,5 +140,22 @@ mod tests {
         let alarms = text.to_owned() + "- { name: alarms, alarms: { names: [latency] } }\n";
         let actions = super::policy(&parse(&alarms, Format::Yaml).unwrap())["Statement"][5]["Action"].clone();
         assert!(actions.as_array().unwrap().contains(&json!("cloudwatch:DescribeAlarms")), "{actions}");
+    }
+
+    #[test]
+    fn a_plan_that_asks_cloudwatch_nothing_may_ask_it_nothing() {
+        let text = "\
+            name: www\n\
+            records: [{ zone: Z0123, name: www.example.com, types: [A] }]\n\
+            from: { legacy: 1 }\n\
+            to: { cloud: 1 }\n\
+            ramp: { steps: [100], hold: 1m }\n\
+            gates:\n\
+              - { name: answers, probe: { url: 'https://www.example.com/' } }\n\
+              - { name: errors, error_rate: { to: { preset: prometheus, errors: a, requests: b } } }\n";
+        let policy = policy(&parse(text, Format::Yaml).unwrap());
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let sids: Vec<&str> = statements.filter_map(|statement| statement["Sid"].as_str()).collect();
+        assert_eq!(sids, ["Move0", "Read0", "Follow"]);
     }
 }
