@@ -17,6 +17,7 @@ impl Change {
         })?;
         let text = std::str::from_utf8(&self.body).map_err(|error| {
             malformed(format!("byte {} of the body is not UTF-8", error.valid_up_to() + 1))
+                .with_hint("Save the plan as UTF-8.")
         })?;
         plan::parse(text, format).map_err(Problem::of_plan)
     }

@@ -96,7 +96,11 @@ pub(super) async fn create(
         return Ok(created(&app, &earlier.stored));
     }
     if app.store.load(&plan.name).await.map_err(Problem::of_store)?.is_some() {
-        return Err(Problem::of_store(StoreError::Exists(plan.name)));
+        // The same request may have been answered in between.
+        return match once::recall(&app, key).await.map_err(Problem::of_store)? {
+            Some(earlier) => Ok(created(&app, &earlier.stored)),
+            None => Err(Problem::of_store(StoreError::Exists(plan.name))),
+        };
     }
     let groups = admission::admit(&app, &plan).await?.groups;
     let (shift, events) = shift::create(plan, groups, &change.actor, reason, app.clock.now())
