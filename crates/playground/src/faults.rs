@@ -60,7 +60,7 @@ pub enum FaultKind {
     PriorRequestNotComplete,
     /// The connection is dropped at once, and the batch arrives after `delay`. Changes only.
     DelayedArrival {
-        /// How late the batch arrives.
+        /// How late the batch arrives. `Duration::MAX` holds it until `World::land_now`.
         #[serde(with = "seconds")]
         delay: Duration,
     },

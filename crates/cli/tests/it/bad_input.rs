@@ -248,7 +248,9 @@ async fn a_body_that_cannot_be_read_is_refused_whole() {
     ] {
         let problem = problem(&daemon, path, content_type, body).await;
         assert_eq!((problem.status, problem.code), (status, code), "{path}: {problem:#?}");
-        let explained = problem.hint.is_some() || problem.errors.iter().all(|error| error.line.is_some());
+        let mistakes = &problem.errors;
+        let placed = !mistakes.is_empty() && mistakes.iter().all(|error| error.line.is_some());
+        let explained = problem.hint.is_some() || placed;
         assert!(explained && problem.detail.ends_with('.'), "{path}: {problem:#?}");
     }
     nothing_was_written(&world, &daemon).await;

@@ -99,7 +99,7 @@ async fn a_write_that_was_not_taken_is_sent_again() {
 async fn a_late_copy_of_a_write_is_refused() {
     let world = World::quiet_at(None).await;
     let daemon = Process::start(&world).await;
-    arm(&world, FaultKind::DelayedArrival { delay: Duration::from_secs(4) });
+    arm(&world, FaultKind::DelayedArrival { delay: Duration::MAX });
     begin(&world, &daemon).await;
     daemon.await_share("www", 50.0).await;
     late_copy_refused(&world).await;
@@ -111,7 +111,7 @@ async fn a_late_copy_of_a_write_is_refused() {
 async fn a_late_copy_does_not_undo_a_revert() {
     let world = World::quiet_at(None).await;
     let daemon = Process::start(&world).await;
-    arm(&world, FaultKind::DelayedArrival { delay: Duration::from_secs(5) });
+    arm(&world, FaultKind::DelayedArrival { delay: Duration::MAX });
     begin(&world, &daemon).await;
     // The write is on its way, and nobody knows where.
     let unanswered = |shift: &Shift| shift.possible.iter().any(|verb| verb == "revert");
@@ -123,7 +123,9 @@ async fn a_late_copy_does_not_undo_a_revert() {
     daemon.done(&["history", "verify", "www"]).await;
 }
 
+/// Lets the copy arrive that was held until now.
 async fn late_copy_refused(world: &World) {
+    world.playground.world().land_now();
     let refused = |world: &crossfade_playground::World| {
         let refused = |entry: &crossfade_playground::Entry| matches!(entry.outcome, Outcome::Refused { .. });
         world.journal().iter().any(refused).then_some(())

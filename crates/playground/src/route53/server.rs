@@ -74,19 +74,19 @@ pub(crate) async fn serve(world: World, method: Method, uri: Uri, body: Vec<u8>)
     }
 }
 
-/// The call is made after `delay`, and nobody hears the answer.
+/// The call is made after `delay`, or when [`World::land_now`] says so, and nobody hears the answer.
 fn arrive_late(world: &World, call: Call, delay: Duration) {
     world.lock().under_way += 1;
-    let world = world.clone();
+    let (world, mut landing) = (world.clone(), world.landing());
     tokio::spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(delay) => {
-                answered(&world, &call, false);
-                world.lock().under_way -= 1;
-                world.notify();
-            }
-            () = world.stopped().cancelled() => {}
+            () = tokio::time::sleep(delay) => {}
+            Ok(()) = landing.changed() => {}
+            () = world.stopped().cancelled() => return,
         }
+        answered(&world, &call, false);
+        world.lock().under_way -= 1;
+        world.notify();
     });
 }
 

@@ -51,13 +51,21 @@ pub enum WorldError {
 struct Inner {
     state: Mutex<State>,
     revision: watch::Sender<u64>,
+    landing: watch::Sender<u64>,
     stop: CancellationToken,
 }
 
 impl World {
     pub(crate) fn new(options: Options, stop: CancellationToken) -> Self {
         let (revision, _) = watch::channel(0);
-        Self { inner: Arc::new(Inner { state: Mutex::new(State::new(options)), revision, stop }) }
+        Self {
+            inner: Arc::new(Inner {
+                state: Mutex::new(State::new(options)),
+                revision,
+                landing: watch::Sender::default(),
+                stop,
+            }),
+        }
     }
 
     /// Every ChangeResourceRecordSets that arrived, oldest first.
@@ -68,6 +76,16 @@ impl World {
     /// How many batches have been sent and are yet to arrive: a fault delays them.
     pub fn under_way(&self) -> usize {
         self.lock().under_way
+    }
+
+    /// Lets all batches arrive that a fault delays.
+    pub fn land_now(&self) {
+        self.inner.landing.send_modify(|landing| *landing += 1);
+    }
+
+    /// Whose changes let delayed batches arrive.
+    pub(crate) fn landing(&self) -> watch::Receiver<u64> {
+        self.inner.landing.subscribe()
     }
 
     /// How many calls arrived, by operation, whatever became of them.
