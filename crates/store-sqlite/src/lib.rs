@@ -229,3 +229,20 @@ fn missing_folder(file: &Path) -> Option<PathBuf> {
 fn no_installation() -> StoreError {
     StoreError::Inconsistent { table: "installation", row: "1".to_owned(), why: "it is not there".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process that is killed would not show it: its pages are the kernel's by then. Only a power cut would.
+    #[tokio::test]
+    async fn a_commit_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("crossfade.db").display());
+        let store = SqliteStore::open(&url).await.unwrap();
+        const FULL: i64 = 2;
+        let synchronous: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&store.writer).await.unwrap();
+        assert_eq!(synchronous, FULL);
+    }
+}

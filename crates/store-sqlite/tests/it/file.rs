@@ -84,7 +84,7 @@ async fn a_schema_that_is_older_or_newer_is_refused() {
 }
 
 #[tokio::test]
-async fn every_commit_is_on_the_disk_and_readers_do_not_wait() {
+async fn readers_do_not_wait_for_a_writer() {
     let (store, folder) = store().await;
     let (born, events) = shift("www");
     store.create(&born, &events, None).await.unwrap();
