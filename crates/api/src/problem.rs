@@ -50,6 +50,15 @@ impl Problem {
         .with_hint("The daemon's log has the details under this answer's x-request-id.")
     }
 
+    /// Of one shift of a list. What is wrong with it is for the log here, too.
+    pub(crate) fn unreadable(shift: &str, error: &StoreError) -> Problem {
+        tracing::error!(shift.name = shift, error.message = %error, "a shift cannot be read");
+        Problem::new(Code::Internal, "The shift cannot be read from the database.").with_hint(format!(
+            "`crossfade history verify {shift}` checks its history. The daemon's log has the details under this \
+             answer's x-request-id."
+        ))
+    }
+
     pub(crate) fn no_such_path(uri: &Uri) -> Problem {
         Problem::new(Code::NoSuchPath, format!("There is nothing at {}.", uri.path()))
             .with_hint("The API is under /api/v1; its list of shifts is at /api/v1/shifts.")

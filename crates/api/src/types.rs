@@ -89,7 +89,26 @@ pub struct Group {
     pub weights: BTreeMap<String, Weight>,
 }
 
-/// One page of a list.
+/// One page of the list of shifts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shifts {
+    pub items: Vec<Shift>,
+    /// Those of the page that cannot be read: in their order, but apart from the others. The next page begins after them,
+    /// too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<Unreadable>,
+    /// Where the next page begins; null on the last one.
+    pub next: Option<String>,
+}
+
+/// A shift of which nothing can be said but its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unreadable {
+    pub name: String,
+    pub problem: Problem,
+}
+
+/// One page of any other list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page<T> {
     pub items: Vec<T>,

@@ -77,6 +77,23 @@ pub struct Stored {
     pub report: Option<Report>,
 }
 
+/// A shift of a list. One that cannot be read is there by its name, and keeps no other from being read.
+#[derive(Debug)]
+pub struct Listed {
+    pub name: String,
+    pub found: Result<Stored, StoreError>,
+}
+
+impl Listed {
+    /// Only what is this shift's own affair is kept with it: a store that does not answer fails the whole list.
+    pub fn new(name: String, found: Result<Stored, StoreError>) -> Result<Listed, StoreError> {
+        match found {
+            Err(error) if error.is_retryable() => Err(error),
+            found => Ok(Listed { name, found }),
+        }
+    }
+}
+
 /// Makes a repeated POST harmless: the first request's outcome is remembered in the same transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
@@ -200,8 +217,8 @@ pub trait Store: Send + Sync {
 
     async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError>;
 
-    /// In alphabetical order.
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError>;
+    /// In alphabetical order, those that cannot be read among the others.
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError>;
 
     /// All shifts that [`Shift::is_active`], in alphabetical order.
     async fn active(&self) -> Result<Vec<Active>, StoreError>;

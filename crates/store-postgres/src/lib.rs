@@ -22,8 +22,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
-    Stored, Tenure,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Listed, Remembered, Replica, Store,
+    StoreError, Stored, Tenure,
 };
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, postgres::PgConnectOptions};
 
@@ -119,7 +119,7 @@ impl Store for PostgresStore {
         shifts::load(&self.pool, name).await
     }
 
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
         shifts::list(&self.pool, filter).await
     }
 

@@ -5,7 +5,7 @@
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Claim, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
+    Active, Claim, Filter, Head, IdempotencyKey, Lease, Listed, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::{PgConnection, PgPool};
@@ -185,7 +185,7 @@ pub(crate) async fn load(pool: &PgPool, name: &str) -> Result<Option<Stored>, St
     }
 }
 
-pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
     let (label, value) = filter.label.as_ref().map(|(label, value)| (label, value)).unzip();
     let rows = sqlx::query_as!(
         SnapshotRow,
@@ -206,11 +206,11 @@ pub(crate) async fn list(pool: &PgPool, filter: &Filter) -> Result<Vec<Stored>, 
         i64::from(filter.limit),
     );
     let rows = ask(pool, async |connection| rows.fetch_all(connection).await).await?;
-    let mut found = Vec::with_capacity(rows.len());
+    let mut listed = Vec::with_capacity(rows.len());
     for row in rows {
-        found.push(stored(pool, row).await?);
+        listed.push(Listed::new(row.name.clone(), stored(pool, row).await)?);
     }
-    Ok(found)
+    Ok(listed)
 }
 
 pub(crate) async fn active(pool: &PgPool) -> Result<Vec<Active>, StoreError> {

@@ -23,8 +23,8 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
-    Stored, Tenure,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Listed, Remembered, Replica, Store,
+    StoreError, Stored, Tenure,
 };
 use sqlx::{
     SqlitePool,
@@ -143,7 +143,7 @@ impl Store for SqliteStore {
         shifts::load(&self.readers, name).await
     }
 
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
         shifts::list(&self.readers, filter).await
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Claim, Filter, Head, IdempotencyKey, Lease, StoreError, Stored, refuse_unfounded,
+    Active, Claim, Filter, Head, IdempotencyKey, Lease, Listed, StoreError, Stored, refuse_unfounded,
     row::{self, ActiveRow, ShiftRow, SnapshotRow},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -78,13 +78,14 @@ pub(crate) async fn load(readers: &SqlitePool, name: &str) -> Result<Option<Stor
     }
 }
 
-pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
     let (label, value) = filter.label.as_ref().map(|(label, value)| (label, value)).unzip();
     let since = filter.since.map(|since| since.to_string());
     let rows = sqlx::query_as!(
-        SnapshotRow,
+        SnapshotBytes,
         r#"
-        SELECT name AS "name!", version AS "version!: i64", head AS "head!", snapshot AS "snapshot!", report
+        SELECT name AS "name!", version AS "version!: i64", head AS "head!: Vec<u8>",
+            snapshot AS "snapshot!: Vec<u8>", report AS "report: Vec<u8>"
         FROM shifts
         WHERE (?1 IS NULL OR phase = ?1)
             AND (?2 IS NULL OR EXISTS (
@@ -102,11 +103,42 @@ pub(crate) async fn list(readers: &SqlitePool, filter: &Filter) -> Result<Vec<St
         filter.limit,
     );
     let rows = rows.fetch_all(readers).await.store_error()?;
-    let mut found = Vec::with_capacity(rows.len());
+    let mut listed = Vec::with_capacity(rows.len());
     for row in rows {
-        found.push(stored(readers, row).await?);
+        let name = row.name.clone();
+        let found = match row.text() {
+            Ok(row) => stored(readers, row).await,
+            Err(error) => Err(error),
+        };
+        listed.push(Listed::new(name, found)?);
     }
-    Ok(found)
+    Ok(listed)
+}
+
+/// A [`SnapshotRow`] whose text may be none: SQLite keeps what it is given. Read as text, one such row would keep all
+/// the others of its list from being read.
+struct SnapshotBytes {
+    name: String,
+    version: i64,
+    head: Vec<u8>,
+    snapshot: Vec<u8>,
+    report: Option<Vec<u8>>,
+}
+
+impl SnapshotBytes {
+    fn text(self) -> Result<SnapshotRow, StoreError> {
+        let SnapshotBytes { name, version, head, snapshot, report } = self;
+        let text = |column, bytes| {
+            String::from_utf8(bytes).map_err(|error| StoreError::Inconsistent {
+                table: "shifts",
+                row: name.clone(),
+                why: format!("column {column}: {error}"),
+            })
+        };
+        let (head, snapshot) = (text("head", head)?, text("snapshot", snapshot)?);
+        let report = report.and_then(|report| String::from_utf8(report).ok());
+        Ok(SnapshotRow { name, version, head, snapshot, report })
+    }
 }
 
 pub(crate) async fn active(readers: &SqlitePool) -> Result<Vec<Active>, StoreError> {

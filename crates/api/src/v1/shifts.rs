@@ -11,7 +11,7 @@ use axum::{
 use crossfade_core::{plan::Plan, shift};
 use crossfade_ports::{
     StoreError,
-    store::{Filter, Head, Stored},
+    store::{Filter, Head, Listed, Stored},
 };
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use super::{once, verbs::expected};
 use crate::{
     App, Code, admission,
     request::{Change, Params, Segments, Tags, clean_reason},
-    types::{self, Page, Problem},
+    types::{self, Problem, Shifts, Unreadable},
     view,
 };
 
@@ -56,7 +56,7 @@ const ATTEMPTS: u32 = 8;
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Params(query): Params<ListQuery>,
-) -> Result<Json<Page<types::Shift>>, Problem> {
+) -> Result<Json<Shifts>, Problem> {
     let limit = query.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
     let label = query.label.as_deref().map(label).transpose()?;
     let phase = query.phase.map(phase).transpose()?;
@@ -65,10 +65,19 @@ pub(super) async fn list(
     let mut rows = app.store.list(&filter).await.map_err(Problem::of_store)?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| row.shift.name.clone());
+    let next = rows.last().filter(|_| more).map(|row| row.name.clone());
     let now = app.clock.now();
-    let items = rows.iter().map(|row| view::shift(&row.shift, row.report.as_ref(), now)).collect();
-    Ok(Json(Page { items, next }))
+    let mut page = Shifts { items: Vec::new(), unreadable: Vec::new(), next };
+    for Listed { name, found } in rows {
+        match found {
+            Ok(Stored { shift, report }) => page.items.push(view::shift(&shift, report.as_ref(), now)),
+            Err(error) => {
+                let problem = Problem::unreadable(&name, &error);
+                page.unreadable.push(Unreadable { name, problem });
+            }
+        }
+    }
+    Ok(Json(page))
 }
 
 pub(super) async fn show(

@@ -1,7 +1,7 @@
 //! Making, finding and revising shifts.
 
 use axum::{body::Body, http::StatusCode};
-use crossfade_api::types::Shift;
+use crossfade_api::types::{Shift, Shifts};
 use crossfade_core::{
     RecordName,
     fence::Fence,
@@ -196,6 +196,43 @@ async fn lists_are_filtered_and_paged() {
     for query in ["?phase=flying", "?label=env", "?limit=many", "?colour=red"] {
         assert_eq!(world.get(&format!("{SHIFTS}{query}")).await.code(), "malformed_request", "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_shift_that_cannot_be_read_is_named_beside_the_others() {
+    let world = World::new();
+    for name in ["www", "shop", "api"] {
+        world.shift(name, "running").await;
+    }
+    world.store.spoil(&["shop"]);
+    let page = async |query: &str| {
+        let answer = world.get(&format!("{SHIFTS}{query}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let page: Shifts = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(serde_json::to_value(&page).unwrap(), answer.json(), "a client loses nothing");
+        page
+    };
+    let names = |page: &Shifts| {
+        let items: Vec<String> = page.items.iter().map(|shift| shift.name.clone()).collect();
+        let unreadable: Vec<String> = page.unreadable.iter().map(|shift| shift.name.clone()).collect();
+        (items.join(" "), unreadable.join(" "), page.next.clone())
+    };
+    let told = |items: &str, unreadable: &str, next: Option<&str>| {
+        (items.to_owned(), unreadable.to_owned(), next.map(str::to_owned))
+    };
+    let all = page("").await;
+    assert_eq!(names(&all), told("api www", "shop", None));
+    // What is wrong with it is for the log, as ever.
+    insta::assert_snapshot!(serde_json::to_string_pretty(&all.unreadable).unwrap());
+    // The cursor goes on past it, and the last page may have nothing else.
+    assert_eq!(names(&page("?limit=1").await), told("api", "", Some("api")));
+    assert_eq!(names(&page("?limit=1&cursor=api").await), told("", "shop", Some("shop")));
+    assert_eq!(names(&page("?limit=1&cursor=shop").await), told("www", "", None));
+    assert_eq!(names(&page("?limit=2").await), told("api", "shop", Some("shop")));
+    assert_eq!(names(&page("?label=product=shop").await), told("", "shop", None));
+    // A database that does not answer is another matter.
+    world.store.take_down(&["list"]);
+    assert_eq!(world.get(SHIFTS).await.code(), "store_unavailable");
 }
 
 #[tokio::test]

@@ -11,7 +11,10 @@ use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::{
     Store, StoreError,
     fake::store::MemoryStore,
-    store::{Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{
+        Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Listed, Remembered, Replica, Stored,
+        Tenure,
+    },
 };
 
 /// Over a store in memory: what a test wants to go wrong, and which calls were made.
@@ -78,16 +81,12 @@ impl Unsteady {
         std::mem::take(&mut self.faults.lock().unwrap().calls)
     }
 
-    fn readable<'a>(&self, mut names: impl Iterator<Item = &'a str>) -> Result<(), StoreError> {
-        let unreadable = &self.faults.lock().unwrap().unreadable;
-        match names.find(|name| unreadable.contains(name)) {
-            Some(name) => Err(StoreError::Inconsistent {
-                table: "shifts",
-                row: name.to_owned(),
-                why: "it is not JSON".to_owned(),
-            }),
-            None => Ok(()),
+    fn readable(&self, name: &str) -> Result<(), StoreError> {
+        if !self.faults.lock().unwrap().unreadable.contains(name) {
+            return Ok(());
         }
+        let why = "it is not JSON".to_owned();
+        Err(StoreError::Inconsistent { table: "shifts", row: name.to_owned(), why })
     }
 
     async fn called(&self, call: &'static str) -> Result<(), StoreError> {
@@ -162,15 +161,18 @@ impl Store for Unsteady {
 
     async fn load(&self, name: &str) -> Result<Option<Stored>, StoreError> {
         self.called("load").await?;
-        self.readable([name].into_iter())?;
+        self.readable(name)?;
         self.inner.load(name).await
     }
 
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
         self.called("list").await?;
-        let found = self.inner.list(filter).await?;
-        self.readable(found.iter().map(|stored| stored.shift.name.as_str()))?;
-        Ok(found)
+        let listed = self.inner.list(filter).await?.into_iter();
+        let readable = |Listed { name, found }| match self.readable(&name) {
+            Ok(()) => Listed { name, found },
+            Err(error) => Listed { name, found: Err(error) },
+        };
+        Ok(listed.map(readable).collect())
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {

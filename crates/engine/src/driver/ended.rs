@@ -12,7 +12,7 @@ use crossfade_core::{
 };
 use crossfade_ports::{
     StoreError,
-    store::{Filter, Stored},
+    store::{Filter, Listed, Stored},
 };
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -123,16 +123,17 @@ async fn look(
 ) -> Result<Looked, StoreError> {
     let now = context.clock.now();
     let is_ours = |shift: &Shift| accounts.contains(&shift.plan.account) && is_followed(shift, now);
-    let mut found = Vec::new();
-    if all {
-        for phase in ["completed", "reverted"] {
-            found.extend(
-                listed(context, phase, now).await?.into_iter().filter(|stored| is_ours(&stored.shift)),
-            );
-        }
-    } else {
-        for name in names {
-            found.extend(context.store.load(&name).await?.filter(|stored| is_ours(&stored.shift)));
+    let (mut found, mut followed) = (Vec::new(), BTreeSet::new());
+    let ended = if all { listed(context, now).await? } else { named(context, names).await? };
+    for Listed { name, found: read } in ended {
+        match read {
+            Ok(stored) if is_ours(&stored.shift) => found.push(stored),
+            Ok(_) => {}
+            Err(error) => {
+                // It may be one of those to be followed: it is tried again, and the others are looked at.
+                tracing::warn!(shift.name = name, error = %error, "a shift that is over cannot be read");
+                followed.insert(name);
+            }
         }
     }
     let mut wanted = Wanted::default();
@@ -142,16 +143,16 @@ async fn look(
     let accounts = context.accounts.names().into_iter();
     join_all(accounts.map(|account| evidence.read(account, wanted.of(account), &context.accounts, now)))
         .await;
-    let mut looked = Looked { names: Some(BTreeSet::new()), reports: Vec::new() };
+    let mut reports = Vec::new();
     for Stored { shift, report } in found {
         let tail = gate::tail(&shift, &evidence.of_tail(&shift), now);
         let before = report.unwrap_or_default();
         if before.tail != tail {
-            looked.reports.push((shift.name.clone(), Report { tail, ..before }));
+            reports.push((shift.name.clone(), Report { tail, ..before }));
         }
-        looked.names.get_or_insert_default().insert(shift.name);
+        followed.insert(shift.name);
     }
-    Ok(looked)
+    Ok(Looked { names: Some(followed), reports })
 }
 
 /// Whether there is a side that its traffic has left, not too long ago.
@@ -165,19 +166,32 @@ fn is_followed(shift: &Shift, now: Timestamp) -> bool {
     now.duration_since(ended) < FOLLOWED && gate::losing(shift).is_some()
 }
 
-/// Shifts in this phase that something has happened to since they could have been followed. Nothing is ever deleted, so
-/// all the others become more and more.
-async fn listed(context: &Context, phase: &str, now: Timestamp) -> Result<Vec<Stored>, StoreError> {
+/// Shifts that are over, and that something has happened to since they could have been followed. Nothing is ever deleted,
+/// so all the others become more and more.
+async fn listed(context: &Context, now: Timestamp) -> Result<Vec<Listed>, StoreError> {
     let mut all = Vec::new();
     let since = now.checked_sub(FOLLOWED).ok();
-    let mut filter = Filter { phase: Some(phase.to_owned()), since, limit: PAGE, ..Filter::default() };
-    loop {
-        let page = context.store.list(&filter).await?;
-        let full = page.len() as u32 == PAGE;
-        filter.after = page.last().map(|stored| stored.shift.name.clone());
-        all.extend(page);
-        if !full {
-            return Ok(all);
+    for phase in ["completed", "reverted"] {
+        let mut filter = Filter { phase: Some(phase.to_owned()), since, limit: PAGE, ..Filter::default() };
+        loop {
+            let page = context.store.list(&filter).await?;
+            let full = page.len() as u32 == PAGE;
+            filter.after = page.last().map(|listed| listed.name.clone());
+            all.extend(page);
+            if !full {
+                break;
+            }
         }
     }
+    Ok(all)
+}
+
+async fn named(context: &Context, names: BTreeSet<String>) -> Result<Vec<Listed>, StoreError> {
+    let mut all = Vec::with_capacity(names.len());
+    for name in names {
+        if let Some(found) = context.store.load(&name).await.transpose() {
+            all.push(Listed::new(name, found)?);
+        }
+    }
+    Ok(all)
 }

@@ -22,7 +22,10 @@ use crossfade_ports::{
     Metrics, Poke, Store, StoreError, SubmitError, Vitals, Zone, Zones, ZonesError,
     fake::{store::MemoryStore, zones::MemoryZones},
     metrics::{Dimensions, Series},
-    store::{Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Stored, Tenure},
+    store::{
+        Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Listed, Remembered, Replica, Stored,
+        Tenure,
+    },
     zones::ChangeStatus,
 };
 use jiff::Timestamp;
@@ -52,6 +55,8 @@ pub(crate) struct Reach {
     refuses_reports: Mutex<BTreeSet<String>>,
     /// This shift is not to be had.
     unavailable: Mutex<Option<&'static str>>,
+    /// The row of this shift makes no sense.
+    spoilt: Mutex<Option<&'static str>>,
     /// The newest report of each shift that was to be saved.
     reports: Mutex<BTreeMap<String, Report>>,
     /// Commits that were done, and when.
@@ -89,6 +94,7 @@ impl Reach {
             refuses: AtomicBool::new(false),
             refuses_reports: Mutex::default(),
             unavailable: Mutex::default(),
+            spoilt: Mutex::default(),
             reports: Mutex::default(),
             commits: Mutex::default(),
             listed: AtomicUsize::new(0),
@@ -118,6 +124,19 @@ impl Reach {
 
     pub(crate) fn hide(&self, shift: &'static str) {
         *self.unavailable.lock().unwrap() = Some(shift);
+    }
+
+    /// Of one shift, or of none any more.
+    pub(crate) fn spoil(&self, shift: Option<&'static str>) {
+        *self.spoilt.lock().unwrap() = shift;
+    }
+
+    fn readable(&self, name: &str) -> Result<(), StoreError> {
+        if *self.spoilt.lock().unwrap() != Some(name) {
+            return Ok(());
+        }
+        let why = "spoilt by the test".to_owned();
+        Err(StoreError::Inconsistent { table: "shifts", row: name.to_owned(), why })
     }
 
     /// The newest report of the shift that the engine wanted to have saved.
@@ -305,13 +324,20 @@ impl Store for Reach {
         if *self.unavailable.lock().unwrap() == Some(name) {
             return Err(StoreError::Unavailable { what: "hidden by the test".to_owned(), source: None });
         }
+        self.readable(name)?;
         self.store().await?.load(name).await
     }
 
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
-        let found = self.store().await?.list(filter).await?;
-        self.listed.fetch_add(found.len(), Ordering::SeqCst);
-        Ok(found)
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
+        let listed = self.store().await?.list(filter).await?.into_iter();
+        let listed: Vec<Listed> = listed
+            .map(|Listed { name, found }| match self.readable(&name) {
+                Ok(()) => Listed { name, found },
+                Err(error) => Listed { name, found: Err(error) },
+            })
+            .collect();
+        self.listed.fetch_add(listed.len(), Ordering::SeqCst);
+        Ok(listed)
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {

@@ -2,14 +2,23 @@
 
 use std::time::Duration;
 
-use crossfade_core::{gate::Side, report::headline, shift::Command};
-use crossfade_ports::{Clock as _, Store as _};
-use jiff::SignedDuration;
+use crossfade_core::{
+    GroupKey, RecordName, RecordType,
+    gate::Side,
+    report::headline,
+    shift::{Command, command},
+};
+use crossfade_ports::{Clock as _, Store as _, store::Head};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::harness::{SHIFT, World, is, query};
+use crate::harness::{SHIFT, World, ada, is, plan, query};
 
 async fn report(world: &World) -> crossfade_core::report::Report {
-    world.store.load(SHIFT).await.unwrap().unwrap().report.unwrap()
+    report_of(world, SHIFT).await
+}
+
+async fn report_of(world: &World, shift: &str) -> crossfade_core::report::Report {
+    world.store.load(shift).await.unwrap().unwrap().report.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,4 +88,58 @@ async fn an_ended_shift_is_followed_for_a_week_and_can_go_on() {
     assert_eq!(report(&world).await.tail.unwrap(), last);
     // Nor is it read any more: a store keeps all that ever ended.
     assert_eq!(world.replica("a").reach.listed(), 0);
+}
+
+/// One more shift, before the other in every order.
+const ANOTHER: &str = "another";
+
+async fn another(world: &World) {
+    let zone = &world.group.zone;
+    let name = RecordName::new("another.example.com");
+    world.zones.create_group(zone, "another.example.com", &[("legacy", 100), ("cloud", 0)]);
+    let group = GroupKey { zone: zone.clone(), name, record_type: RecordType::A };
+    world.apply(&plan(ANOTHER, std::slice::from_ref(zone)), vec![group]).await;
+}
+
+async fn ask_another(world: &World, verb: Command) {
+    let shift = world.store.load(ANOTHER).await.unwrap().unwrap().shift;
+    let (next, events) = command(&shift, verb, &ada(), None, world.clock.now()).unwrap();
+    world.store.commit(&Head::of(&shift), &next, &events, None, None).await.unwrap();
+}
+
+/// When the tail of each was last seen.
+async fn seen(world: &World) -> [Option<Timestamp>; 2] {
+    [report_of(world, ANOTHER).await.tail.unwrap().at, report_of(world, SHIFT).await.tail.unwrap().at]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ended_shift_that_cannot_be_read_keeps_no_other_from_being_followed() {
+    let mut world = World::started().await;
+    another(&world).await;
+    ask_another(&world, Command::Start).await;
+    world.until("at 10 %", crate::harness::observing(10.0)).await;
+    world.pass(2).await;
+    world.ask(Command::Revert).await;
+    ask_another(&world, Command::Revert).await;
+    world.until("reverted", is("reverted")).await;
+    world.pass(10).await;
+    let before = seen(&world).await;
+
+    world.kill().await;
+    world.run().await;
+    let reach = world.replica("a").reach.clone();
+    reach.spoil(Some(ANOTHER));
+    world.pass(7).await;
+    let listed = reach.listed();
+    let first = seen(&world).await;
+    assert!(first[1] > before[1]);
+    // All that has ended is listed once. From then on each is asked for by its name, this one too.
+    world.pass(20).await;
+    let second = seen(&world).await;
+    assert!(second[1] > first[1]);
+    assert_eq!((reach.listed(), second[0]), (listed, before[0]));
+    // So it is followed as soon as it can be read.
+    reach.spoil(None);
+    world.pass(7).await;
+    assert!(seen(&world).await[0] > before[0]);
 }

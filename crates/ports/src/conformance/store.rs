@@ -19,7 +19,7 @@ use crossfade_core::{
 
 use self::sample::{commanded, first_step};
 pub use self::{keys::*, leases::*, reading::*, writing::*};
-use crate::store::{Filter, Head, Store, Stored};
+use crate::store::{Filter, Head, Listed, Store, Stored};
 
 #[macro_export]
 macro_rules! store_suite {
@@ -114,6 +114,12 @@ async fn history(store: &dyn Store, name: &str) -> Vec<Event> {
     store.events(name, 0, 1000).await.unwrap()
 }
 
+/// The names of shifts that can all be read.
 async fn listed(store: &dyn Store, filter: &Filter) -> Vec<String> {
-    store.list(filter).await.unwrap().into_iter().map(|stored| stored.shift.name).collect()
+    let listed = store.list(filter).await.unwrap().into_iter();
+    let name = |Listed { name, found }| {
+        assert_eq!(found.unwrap().shift.name, name);
+        name
+    };
+    listed.map(name).collect()
 }

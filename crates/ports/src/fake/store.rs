@@ -13,8 +13,8 @@ use crossfade_core::{GroupKey, event::Event, report::Report, shift::Shift};
 
 use self::lease::Desk;
 use crate::store::{
-    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
-    Stored, Tenure, refuse_unfounded,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Listed, Remembered, Replica, Store,
+    StoreError, Stored, Tenure, refuse_unfounded,
     row::{KeyRow, number, written},
 };
 
@@ -163,10 +163,10 @@ impl Store for MemoryStore {
         Ok(self.reach()?.shifts.get(name).map(|kept| kept.stored.clone()))
     }
 
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
         let tables = self.reach()?;
-        let shown = tables.shifts.values().filter(|kept| shows(filter, kept)).take(filter.limit as usize);
-        Ok(shown.map(|kept| kept.stored.clone()).collect())
+        let shown = tables.shifts.iter().filter(|(_, kept)| shows(filter, kept)).take(filter.limit as usize);
+        shown.map(|(name, kept)| Listed::new(name.clone(), Ok(kept.stored.clone()))).collect()
     }
 
     async fn active(&self) -> Result<Vec<Active>, StoreError> {

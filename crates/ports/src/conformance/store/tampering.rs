@@ -12,8 +12,11 @@ use crossfade_core::{
     shift::Command,
 };
 
-use super::sample::{commanded, first_step, labelled};
-use crate::store::{Chain, Store};
+use super::{
+    created,
+    sample::{commanded, first_step, labelled, shift},
+};
+use crate::store::{Chain, Filter, Listed, Store, StoreError};
 
 /// A connection of whoever owns the database.
 #[async_trait]
@@ -148,6 +151,41 @@ pub async fn every_attack_is_found(store: &dyn Store, shell: &mut dyn Shell) {
     let forged = forge(store, shell).await;
     assert_eq!(checked(store).await, Ok(forged.clone()), "nothing in the database tells");
     assert_ne!(forged, before);
+}
+
+/// A row that contradicts its history, and one that would have to be built anew from a history that does not fit: their
+/// names are listed with all the others.
+pub async fn what_cannot_be_read_hides_no_other(store: &dyn Store, shell: &mut dyn Shell) {
+    for name in ["api", "blog", "shop", "www"] {
+        created(store, shift(name)).await;
+    }
+    shell.disarm().await;
+    shell.run("UPDATE shifts SET version = 7 WHERE name = 'blog'").await;
+    shell.run("UPDATE shifts SET snapshot = '{}' WHERE name = 'shop'").await;
+    shell.run("UPDATE events SET actor = 'eve' WHERE shift = 'shop'").await;
+    let page = async |after: Option<&str>, limit| {
+        let after = after.map(str::to_owned);
+        let filter = Filter { phase: Some("scheduled".to_owned()), after, limit, ..Filter::default() };
+        let listed = store.list(&filter).await.unwrap().into_iter();
+        listed.map(told).collect::<Vec<_>>()
+    };
+    let all = ["api", "blog: shifts, row blog", "shop: events, row shop/1", "www"];
+    assert_eq!(page(None, 10).await, all);
+    assert_eq!(page(None, 2).await, all[..2]);
+    assert_eq!(page(Some("blog"), 2).await, all[2..]);
+    assert_eq!(page(Some("shop"), 2).await, all[3..]);
+}
+
+/// The name, and what cannot be read of it.
+fn told(Listed { name, found }: Listed) -> String {
+    match found {
+        Ok(stored) => {
+            assert_eq!(stored.shift.name, name);
+            name
+        }
+        Err(StoreError::Inconsistent { table, row, .. }) => format!("{name}: {table}, row {row}"),
+        Err(error) => panic!("{name}: {error}"),
+    }
 }
 
 impl Attack {

@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use crossfade_core::{event::Event, report::Report, shift::Shift};
 use crossfade_ports::store::{
-    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Remembered, Replica, Store, StoreError,
-    Stored, Tenure,
+    Active, Chain, Claim, Filter, Head, IdempotencyKey, Lease, Listed, Remembered, Replica, Store,
+    StoreError, Stored, Tenure,
 };
 
 /// What is lost of the call.
@@ -157,7 +157,7 @@ impl Store for Unsteady {
         self.reads("load", self.inner.load(name)).await
     }
 
-    async fn list(&self, filter: &Filter) -> Result<Vec<Stored>, StoreError> {
+    async fn list(&self, filter: &Filter) -> Result<Vec<Listed>, StoreError> {
         self.reads("list", self.inner.list(filter)).await
     }
 
