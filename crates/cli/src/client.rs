@@ -4,7 +4,7 @@ mod problem;
 
 use std::{collections::BTreeMap, error::Error as _, time::Duration};
 
-use crossfade_api::types::{Chain, Done, Fleet, FleetVerb, Page, Problem, Shift, Verb};
+use crossfade_api::types::{Chain, Done, Fleet, FleetVerb, Page, Problem, Shift, Shifts, Unreadable, Verb};
 use crossfade_core::{
     chain::{Head, Row},
     event::{Actor, Event},
@@ -90,16 +90,21 @@ impl Client {
         self.read(response).await.map(Some)
     }
 
-    /// All of them, page by page.
+    /// All of them, page by page, and those that the daemon cannot read.
     pub async fn shifts(
         &self,
         phase: Option<&str>,
         label: Option<&(String, String)>,
-    ) -> Result<Vec<Shift>, Failure> {
+    ) -> Result<(Vec<Shift>, Vec<Unreadable>), Failure> {
         let mut query: Vec<(&str, String)> = vec![("limit", PAGE.to_string())];
         query.extend(phase.map(|phase| ("phase", phase.to_owned())));
         query.extend(label.map(|(key, value)| ("label", format!("{key}={value}"))));
-        self.list(&["shifts"], query).await
+        let (mut shifts, mut unreadable) = (Vec::new(), Vec::new());
+        for page in self.pages(&["shifts"], query, |page: &mut Shifts| page.next.take()).await? {
+            shifts.extend(page.items);
+            unreadable.extend(page.unreadable);
+        }
+        Ok((shifts, unreadable))
     }
 
     /// Events after a sequence number: all that there are now.
@@ -135,7 +140,9 @@ impl Client {
 
     /// The names of all histories.
     pub async fn chains(&self) -> Result<Vec<String>, Failure> {
-        self.list(&["chains"], vec![("limit", PAGE.to_string())]).await
+        let query = vec![("limit", PAGE.to_string())];
+        let pages = self.pages(&["chains"], query, |page: &mut Page<String>| page.next.take()).await?;
+        Ok(pages.into_iter().flat_map(|page| page.items).collect())
     }
 
     pub async fn create(&self, plan: String, format: Format, reason: Option<&str>) -> Result<Shift, Failure> {
@@ -192,22 +199,23 @@ impl Client {
         self.read(self.send(request).await?).await
     }
 
-    /// All pages of a list that has a cursor.
-    async fn list<T: DeserializeOwned>(
+    /// All pages of a list that has a cursor, which is taken from each for the next.
+    async fn pages<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: Vec<(&str, String)>,
+        next: impl Fn(&mut T) -> Option<String>,
     ) -> Result<Vec<T>, Failure> {
-        let mut items = Vec::new();
+        let mut pages = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
             let mut query = query.clone();
             query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page: Page<T> = self.get(path, &query).await?;
-            items.extend(page.items);
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(items),
+            let mut page: T = self.get(path, &query).await?;
+            cursor = next(&mut page);
+            pages.push(page);
+            if cursor.is_none() {
+                return Ok(pages);
             }
         }
     }

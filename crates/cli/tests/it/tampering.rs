@@ -2,7 +2,10 @@
 
 use crossfade_ports::{
     Store,
-    conformance::store::tampering::{ATTACKS, Attack, Shell, forge, histories, keep, put_back},
+    conformance::store::{
+        sample::shift,
+        tampering::{ATTACKS, Attack, Shell, forge, histories, keep, put_back},
+    },
 };
 use crossfade_store_postgres::{PostgresStore, testing::Shell as PostgresShell};
 use crossfade_store_sqlite::{SqliteStore, testing::Shell as SqliteShell};
@@ -83,6 +86,58 @@ async fn what_cannot_be_read_is_not_passed_over() {
     assert!(code == 1 && stderr.contains("\n  api: the history cannot be read: "), "{stderr}");
     assert!(stdout.starts_with("www: 7 events, the chain is whole"), "{stdout}");
     assert_eq!(daemon.run(&["history", "verify", "api"]).await.code, 1);
+}
+
+/// A row that contradicts its history. What there is else is listed, and the exit code says that it is not all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shift_that_cannot_be_read_hides_no_other_from_the_list() {
+    on_each_store(|backend| async move {
+        let Scene { daemon, mut shell, store: _store, _world } = Scene::set(backend).await;
+        shell.run("UPDATE shifts SET version = 9 WHERE name = 'api'").await;
+        let Said { code, stdout, stderr } = daemon.run(&["list"]).await;
+        assert!(stdout.contains("\nwww ") && !stdout.contains("api"), "{stdout}");
+        assert_eq!(
+            (code, stderr.as_str()),
+            (
+                1,
+                "error: 1 of 2 shifts cannot be read\n  api: The shift cannot be read from the database.\n\n\
+                 hint: `crossfade history verify api` checks the history; the daemon's log says what is wrong\n"
+            )
+        );
+        assert!(daemon.log().contains("a shift cannot be read"), "{}", daemon.log());
+        assert_eq!(daemon.run(&["history", "verify", "api"]).await.code, 1);
+        for output in ["json", "jsonl"] {
+            let said = daemon.run(&["list", "--output", output]).await;
+            let told = said.stderr.starts_with("error: 1 of 2 shifts cannot be read\n");
+            assert!(said.code == 1 && told && said.stdout.contains("\"www\""), "{said:#?}");
+        }
+        shell.run("UPDATE shifts SET version = 9").await;
+        let Said { code, stdout, stderr } = daemon.run(&["list"]).await;
+        assert!(code == 1 && stdout.is_empty(), "{stdout}");
+        assert!(stderr.starts_with("error: 2 of 2 shifts cannot be read\n  api: "), "{stderr}");
+    })
+    .await;
+}
+
+/// More than one page, and one of each that cannot be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_list_names_all_that_cannot_be_read() {
+    let world = World::quiet(Backend::Sqlite).await;
+    let url = format!("sqlite://{}", world.folder.path().join("crossfade.db").display());
+    let store = SqliteStore::open(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    for number in 0..250 {
+        let (shift, events) = shift(&format!("s{number:03}"));
+        store.create(&shift, &events, None).await.unwrap();
+    }
+    let mut shell = SqliteShell::open(&url).await;
+    shell.run("UPDATE shifts SET active = false").await;
+    shell.run("UPDATE shifts SET version = 9 WHERE name IN ('s003', 's199', 's249')").await;
+    let daemon = Process::start(&world).await;
+    let Said { code, stdout, stderr } = daemon.run(&["list", "--output", "jsonl"]).await;
+    assert_eq!((code, stdout.lines().count()), (1, 247), "{stderr}");
+    assert!(stderr.starts_with("error: 3 of 250 shifts cannot be read\n  s003: "), "{stderr}");
+    assert!(stderr.contains("\n  s199: ") && stderr.contains("\n  s249: "), "{stderr}");
 }
 
 /// Everything computed anew is whole. A hash that is kept elsewhere tells, and so does an export. The forged rows lack
