@@ -11,17 +11,19 @@ let answeredAt = 0;
 let sensitivities = new Map();
 
 async function everything() {
-  const items = [];
+  const shifts = [];
+  const unreadable = [];
   let cursor = null;
   do {
     const query = cursor === null ? "" : "&cursor=" + encodeURIComponent(cursor);
     const response = await fetch("/api/v1/shifts?limit=200" + query, { cache: "no-store" });
     if (!response.ok) throw new Error("the daemon answered " + response.status);
     const page = await response.json();
-    items.push(...page.items);
+    shifts.push(...page.items);
+    unreadable.push(...(page.unreadable ?? []));
     cursor = page.next;
   } while (cursor !== null);
-  return items;
+  return { shifts, unreadable };
 }
 
 // What needs a person comes first, then what moves.
@@ -118,6 +120,13 @@ function article(shift, _, all) {
   return node;
 }
 
+// A shift of which nothing else can be said.
+function unreadableLine({ name, problem }) {
+  const node = element("p", `${name}: ${problem.detail}`);
+  node.classList.add("unreadable");
+  return node;
+}
+
 async function sensitivity({ name }) {
   const response = await fetch(`/api/v1/shifts/${encodeURIComponent(name)}`, { cache: "no-store" });
   return [name, response.ok ? ((await response.json()).sensitivity ?? []) : []];
@@ -125,13 +134,13 @@ async function sensitivity({ name }) {
 
 async function look() {
   try {
-    const shifts = await everything();
+    const { shifts, unreadable } = await everything();
     const unfolded = new Set([...main.querySelectorAll("article:has(details[open])")].map((node) => node.dataset.name));
     sensitivities = new Map(await Promise.all(shifts.filter((shift) => unfolded.has(shift.name)).map(sensitivity)));
     answeredAt = Date.now();
     shifts.sort((a, b) => urgency(a) - urgency(b) || a.name.localeCompare(b.name));
-    main.replaceChildren(...shifts.map(article));
-    if (shifts.length === 0) main.textContent = "There are no shifts. crossfade apply PLAN makes one.";
+    main.replaceChildren(...unreadable.map(unreadableLine), ...shifts.map(article));
+    if (shifts.length + unreadable.length === 0) main.textContent = "There are no shifts. crossfade apply PLAN makes one.";
     const waiting = shifts.filter((shift) => urgency(shift) === 0).length;
     document.title = waiting > 0 ? `(${waiting} held) Crossfade` : "Crossfade";
     freshness.textContent = `As of ${new Date(answeredAt).toLocaleTimeString()}`;

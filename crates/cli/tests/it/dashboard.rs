@@ -6,6 +6,8 @@ use std::{
 };
 
 use crossfade_core::shift::Cause;
+use crossfade_ports::conformance::store::tampering::Shell as _;
+use crossfade_store_sqlite::testing::Shell;
 
 use crate::harness::{Process, World};
 
@@ -23,10 +25,17 @@ async fn page(folder: &Path, url: &str) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
+fn has_browser() -> bool {
+    let there = Command::new(BROWSER).arg("--version").output().is_ok();
+    if !there {
+        eprintln!("{BROWSER} is missing, and so is this test");
+    }
+    there
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_dashboard_shows_what_gates_and_approvals_and_the_tail_say() {
-    if Command::new(BROWSER).arg("--version").output().is_err() {
-        eprintln!("{BROWSER} is missing, and so is this test");
+    if !has_browser() {
         return;
     }
     let world = World::start().await;
@@ -58,4 +67,26 @@ async fn the_dashboard_shows_what_gates_and_approvals_and_the_tail_say() {
     for log in [log, after] {
         assert!(!log.contains("Uncaught") && !log.contains("Content Security Policy"), "{log}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dashboard_shows_the_others_where_one_shift_cannot_be_read() {
+    if !has_browser() {
+        return;
+    }
+    let world = World::quiet_at(None).await;
+    let daemon = Process::start(&world).await;
+    let ramp = "{ steps: [50, 100], hold: 1h }";
+    daemon.done(&["apply", &world.quiet_plan("former", ramp)]).await;
+    daemon.done(&["cancel", "former"]).await;
+    daemon.done(&["apply", &world.quiet_plan("www", ramp)]).await;
+    let url = format!("sqlite://{}", world.folder.path().join("crossfade.db").display());
+    Shell::open(&url).await.run("UPDATE shifts SET version = 9 WHERE name = 'former'").await;
+    let (dom, log) = page(world.folder.path(), daemon.url()).await;
+    let line = r#"<p class="unreadable">former: The shift cannot be read from the database.</p>"#;
+    assert!(dom.contains(line) && !dom.contains("data-name=\"former\""), "{dom}\n{log}");
+    let (_, other) = dom.split_once("<article data-name=\"www\">").unwrap_or_else(|| panic!("{dom}\n{log}"));
+    let (other, _) = other.split_once("</article>").unwrap();
+    assert!(other.contains("www: scheduled") && other.contains("<button data-verb=\"pause\">"), "{other}");
+    assert!(!log.contains("Uncaught") && !log.contains("Content Security Policy"), "{log}");
 }
