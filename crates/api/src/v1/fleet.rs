@@ -51,7 +51,8 @@ async fn answer(
     }
     let command = command(&body);
     if body.freeze && command == Command::Revert {
-        return Err(Problem::new(Code::MalformedBody, "Only `pause` can freeze; nothing was done."));
+        let why = "Only `pause` can freeze; nothing was done.";
+        return Err(Problem::new(Code::MalformedBody, why).with_hint("Leave `freeze` out."));
     }
     let reason = clean_reason(body.reason)?;
     let holders = holders(app).await.map_err(|error| {

@@ -117,7 +117,7 @@ async fn a_zone_that_cannot_be_read_is_read_again() {
     zone.zones.fail_submit(SubmitFault::AppliedUnanswered);
     zone.zones.fail_reads(Some(ZonesError::Throttled("slowly".to_owned())));
     let recovers = async {
-        tokio::time::sleep(PAUSE * (ATTEMPTS - 2)).await;
+        tokio::time::sleep(PAUSE * (ATTEMPTS / 2)).await;
         zone.zones.fail_reads(None);
     };
     let (written, ()) = tokio::join!(zone.write(), recovers);

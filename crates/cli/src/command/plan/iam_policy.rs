@@ -151,7 +151,7 @@ mod tests {
             to: { cloud: 1 }\n\
             ramp: { steps: [100], hold: 1m }\n\
             gates:\n\
-              - { name: answers, probe: { url: 'https://www.example.com/' } }\n\
+              - { name: answers, probe: { path: /healthz } }\n\
               - { name: errors, error_rate: { to: { preset: prometheus, errors: a, requests: b } } }\n";
         let policy = policy(&parse(text, Format::Yaml).unwrap());
         let statements = policy["Statement"].as_array().unwrap().iter();
