@@ -242,6 +242,7 @@ impl Driver {
     fn sort_out(&mut self) {
         self.ended.find();
         let held = self.held.borrow_and_update().clone();
+        self.context.budgets.forget_turns(|account| !held.contains_key(account));
         self.places.retain(|name, place| match place {
             Place::Here { slot, due } => match held.get(&slot.shift.plan.account) {
                 None => {

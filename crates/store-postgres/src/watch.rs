@@ -56,6 +56,8 @@ async fn listen(
             .connect_with(options)
             .await?;
         let mut listener = PgListener::connect_with(&pool).await?;
+        // Whoever listens anew says so.
+        listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         Ok(listener)
     })
@@ -64,12 +66,15 @@ async fn listen(
     heard(Ok(()));
     loop {
         match timeout(TRUSTED_IDLE, listener.try_recv()).await {
-            // `None` is a connection that was lost: it is made again, and something may have been missed.
-            Ok(received) => {
-                received.store_error()?;
-                heard(Ok(()));
-            }
-            // Nobody has changed anything, or the server has vanished without a word.
+            Ok(received) => match received.store_error()? {
+                Some(_) => heard(Ok(())),
+                None => {
+                    let what = "the connection was lost".to_owned();
+                    return Err(StoreError::Unavailable { what, source: None });
+                }
+            },
+            // Nobody has changed anything, or the server has vanished without a word. In that case what is dropped here
+            // is closed when the kernel gives up, which nobody waits for.
             Err(_) => {
                 tried(sqlx::query("SELECT 1").execute(&mut listener)).await.store_error()?;
             }

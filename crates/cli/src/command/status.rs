@@ -109,7 +109,7 @@ async fn patiently(client: &Client, name: &str, deadline: Option<Instant>) -> Re
         // A daemon that takes the question and says nothing.
         let answer = match deadline {
             None => asked.await,
-            Some(deadline) => match timeout_at(deadline, asked).await {
+            Some(deadline) => match timeout_at(deadline.max(Instant::now() + EVERY), asked).await {
                 Ok(answer) => answer,
                 Err(_) => return Ok(None),
             },

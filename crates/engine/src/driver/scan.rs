@@ -2,7 +2,7 @@
 //!
 //! Beside everything else: a store that does not answer keeps neither gates nor rounds waiting.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crossfade_core::shift::Shift;
 use crossfade_ports::{
@@ -12,19 +12,22 @@ use crossfade_ports::{
 use tokio::time::Instant;
 
 use super::{Driver, Place, chores::Chore};
-use crate::{Point, slot::Slot};
+use crate::{Point, lease::Holding, slot::Slot};
 
 /// As many are read before the first of them gets its round.
 const AT_ONCE: usize = 20;
 
 /// Shifts that are new here.
 pub(super) struct Arrived {
-    shifts: Vec<Shift>,
+    shifts: Vec<(Shift, Arc<Holding>)>,
     /// Those that are still to be read.
-    rest: Vec<String>,
+    rest: Vec<New>,
     /// The one at which the store failed to answer: none behind it was asked for.
     failed_at: Option<String>,
 }
+
+/// A shift that is new here, and the lease under which it is read.
+type New = (String, Arc<Holding>);
 
 /// When the store is looked into.
 pub(super) struct Scan {
@@ -32,7 +35,7 @@ pub(super) struct Scan {
     under_way: bool,
     /// Shifts that are new here are being read.
     arriving: bool,
-    /// Others may have come since.
+    /// Meanwhile the store was looked into, and may have more of them, or newer states.
     more_arrive: bool,
     /// The shift at which the store failed to answer when it was last asked for those that are new here.
     failed_at: Option<String>,
@@ -107,28 +110,26 @@ impl Driver {
         // What was not to be had the last time comes last.
         let failed = |active: &Active| Some(&active.name) == self.scan.failed_at.as_ref();
         let behind = active.iter().position(failed).map_or(0, |at| at + 1);
-        let names: Vec<String> = {
-            let held = self.held.borrow();
-            let is_new = |active: &&Active| {
-                !self.places.contains_key(&active.name) && held.contains_key(&active.account)
-            };
-            let all = active[behind..].iter().chain(&active[..behind]);
-            all.filter(is_new).map(|active| active.name.clone()).collect()
-        };
-        if !names.is_empty() {
-            self.read_new(names);
+        let held = self.held.borrow().clone();
+        let all = active[behind..].iter().chain(&active[..behind]);
+        let new: Vec<New> = all
+            .filter(|active| !self.places.contains_key(&active.name))
+            .filter_map(|active| Some((active.name.clone(), held.get(&active.account)?.clone())))
+            .collect();
+        if !new.is_empty() {
+            self.read_new(new);
         }
     }
 
-    fn read_new(&mut self, mut names: Vec<String>) {
+    fn read_new(&mut self, mut new: Vec<New>) {
         self.scan.arriving = true;
-        let rest = names.split_off(AT_ONCE.min(names.len()));
+        let rest = new.split_off(AT_ONCE.min(new.len()));
         let context = self.context.clone();
         self.chores.spawn(async move {
             let mut arrived = Arrived { shifts: Vec::new(), rest, failed_at: None };
-            for name in names {
+            for (name, holding) in new {
                 match context.store.load(&name).await {
-                    Ok(stored) => arrived.shifts.extend(stored.map(|stored| stored.shift)),
+                    Ok(stored) => arrived.shifts.extend(stored.map(|stored| (stored.shift, holding))),
                     Err(error) => {
                         context.store_failed(&error);
                         // Each of the others would wait for it as long. A row that makes no sense is one shift's affair.
@@ -145,12 +146,14 @@ impl Driver {
 
     pub(super) fn arrived(&mut self, Arrived { shifts, rest, failed_at }: Arrived) {
         let held = self.held.borrow().clone();
-        for shift in shifts.into_iter().filter(Shift::is_active) {
+        for (shift, read_under) in shifts.into_iter().filter(|(shift, _)| shift.is_active()) {
             let Some(holding) = held.get(&shift.plan.account) else { continue };
             if let Some(point) = Point::of(&shift) {
                 self.context.probe.at(point);
             }
-            let (name, slot) = (shift.name.clone(), Box::new(Slot::new(shift, holding.clone())));
+            let (name, mut slot) = (shift.name.clone(), Box::new(Slot::new(shift, holding.clone())));
+            // Somebody may have changed it since: a look into the store did not find it here, or another had the lease.
+            slot.stale = self.scan.more_arrive || !Arc::ptr_eq(&read_under, holding);
             self.places.entry(name).or_insert(Place::Here { slot, due: Some(Instant::now()) });
         }
         if !rest.is_empty() && failed_at.is_none() {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossfade_core::{
     RecordName, RecordType,
-    gate::{Provider, queries},
-    plan::{Plan, Question},
+    gate::{Provider, latency_queries, queries},
+    plan::{Errors, Plan, Question},
 };
 use serde_json::{Value, json};
 
@@ -54,13 +54,16 @@ pub(super) fn policy(plan: &Plan) -> Value {
 
 /// What a gate reads of CloudWatch; what a preview looks for besides, where it finds nothing.
 fn reads(question: &Question) -> Vec<&'static str> {
-    let (to, from) = match question {
-        Question::Errors(errors) => (&errors.error_rate.to, &errors.error_rate.from),
-        Question::Latency(latency) => (&latency.latency.to, &latency.latency.from),
+    let asked: Vec<_> = match question {
+        Question::Errors(Errors { error_rate, .. }) => {
+            [&error_rate.to].into_iter().chain(&error_rate.from).flat_map(queries).collect()
+        }
+        Question::Latency(latency) => {
+            latency.sources().flat_map(|source| latency_queries(source, latency.percentile)).collect()
+        }
         Question::Alarms(_) => return vec!["cloudwatch:DescribeAlarms"],
         Question::Probe(_) => return Vec::new(),
     };
-    let asked: Vec<_> = [to].into_iter().chain(from).flat_map(queries).collect();
     match asked.iter().any(|query| query.provider == Provider::CloudWatch) {
         true => vec!["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"],
         false => Vec::new(),
@@ -157,5 +160,12 @@ mod tests {
         let statements = policy["Statement"].as_array().unwrap().iter();
         let sids: Vec<&str> = statements.filter_map(|statement| statement["Sid"].as_str()).collect();
         assert_eq!(sids, ["Move0", "Read0", "Follow"]);
+
+        let latency = "- { name: slow, latency: { to: { preset: custom, namespace: N, latency: L } }, max_latency: 1s }\n";
+        let policy = super::policy(&parse(&(text.to_owned() + latency), Format::Yaml).unwrap());
+        assert_eq!(
+            policy["Statement"][3]["Action"],
+            json!(["cloudwatch:GetMetricData", "cloudwatch:ListMetrics"])
+        );
     }
 }
