@@ -58,10 +58,14 @@ mod tests {
     #[tokio::test]
     async fn pokes_that_come_together_are_heard_together() {
         let poke = Poke::default();
+        let at_www = |everywhere| Poked { names: ["www".to_owned()].into(), everywhere };
         poke.poke();
         poke.poke_at("www");
-        assert_eq!(poke.poked().await, Poked { names: ["www".to_owned()].into(), everywhere: true });
+        assert_eq!(poke.poked().await, at_www(true));
         poke.poke_at("www");
-        assert_eq!(poke.poked().await, Poked { names: ["www".to_owned()].into(), everywhere: false });
+        poke.poke();
+        assert_eq!(poke.poked().await, at_www(true));
+        poke.poke_at("www");
+        assert_eq!(poke.poked().await, at_www(false));
     }
 }
