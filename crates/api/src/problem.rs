@@ -17,6 +17,9 @@ use crate::{Code, types::Problem};
 /// Straight to Route 53, with neither daemon nor database.
 pub(crate) const WAY_AROUND: &str = "`crossfade revert --direct --zone ZONE --name NAME`";
 
+/// Where the details are that a client need not see.
+const IN_THE_LOG: &str = "The daemon's log has the details under this answer's x-request-id.";
+
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
         Problem {
@@ -47,16 +50,14 @@ impl Problem {
             Code::Internal,
             "The request could not be carried out because of a mistake in this program.",
         )
-        .with_hint("The daemon's log has the details under this answer's x-request-id.")
+        .with_hint(IN_THE_LOG)
     }
 
     /// Of one shift of a list. What is wrong with it is for the log here, too.
     pub(crate) fn unreadable(shift: &str, error: &StoreError) -> Problem {
         tracing::error!(shift.name = shift, error.message = %error, "a shift cannot be read");
-        Problem::new(Code::Internal, "The shift cannot be read from the database.").with_hint(format!(
-            "`crossfade history verify {shift}` checks its history. The daemon's log has the details under this \
-             answer's x-request-id."
-        ))
+        Problem::new(Code::Internal, "The shift cannot be read from the database.")
+            .with_hint(format!("`crossfade history verify {shift}` checks its history. {IN_THE_LOG}"))
     }
 
     pub(crate) fn no_such_path(uri: &Uri) -> Problem {

@@ -92,8 +92,7 @@ impl Context {
         let answer = tokio::select! {
             answer = account.zones.read(&zone, &names) => answer,
             () = outdated.notified() => return Acted::Outdated,
-            () = guard::ends(slot) => return Acted::Doubted,
-            () = self.stops(slot) => return Acted::Doubted,
+            () = self.gives_up(slot) => return Acted::Doubted,
         };
         note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
         let answer = match answer {
@@ -120,8 +119,7 @@ impl Context {
         let answer = tokio::select! {
             answer = account.zones.change(&change) => answer,
             () = outdated.notified() => return Acted::Outdated,
-            () = guard::ends(slot) => return Acted::Doubted,
-            () = self.stops(slot) => return Acted::Doubted,
+            () = self.gives_up(slot) => return Acted::Doubted,
         };
         note(slot, began, matches!(answer, Err(ZonesError::Unavailable(_))));
         let state = match answer {
@@ -142,13 +140,13 @@ impl Context {
         Acted::Done
     }
 
-    /// Returns when the daemon is about to end, and what was asked need not be known for what leads down: whoever has the
-    /// account next can ask, and may not have it before.
-    async fn stops(&self, slot: &Slot) {
-        if is_going_down(&slot.shift) {
-            return std::future::pending().await;
+    /// Returns when the answer to a question is waited for no longer: when the lease is in doubt, or when the daemon is about
+    /// to end. Whoever has the account next can ask again, and may not have it before. What leads down needs its answers.
+    async fn gives_up(&self, slot: &Slot) {
+        tokio::select! {
+            () = guard::ends(slot) => {}
+            () = self.stopping.cancelled(), if !is_going_down(&slot.shift) => {}
         }
-        self.stopping.cancelled().await;
     }
 
     async fn submit(&self, slot: &mut Slot, account: &Account, generation: u64, batch: Batch) -> Acted {

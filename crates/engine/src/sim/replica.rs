@@ -6,7 +6,8 @@
 //! conflict, [`Sim::next_effect`] is `act::Context::act` with `guard::permits` and the budget, [`Sim::answered_submit`]
 //! is `act::Context::submit`, which forgets the zones, and [`Sim::rest`] is `save_what_is_left` and `plan_read_back`.
 //! Where the engine waits for an answer, a daemon here is busy until the answer's event comes. Which shifts are watched, go
-//! down, or are urgent, and in which order zones are read, is the engine's own code.
+//! down, or are urgent, and in which order zones are read, is the engine's own code. The engine reads one zone back in a
+//! round, and in turn with other shifts; here are few of either, and a daemon reads all back that are due.
 
 use std::{collections::VecDeque, sync::Arc};
 
